@@ -1,0 +1,174 @@
+// The bucket's own HTTP face: what S3 is to a deployed registry, this is to one that runs from a folder. It reads only:
+// GET, HEAD, Range and ListObjectsV2, every request signed. Source: Amazon S3 API Reference.
+
+import { XMLBuilder } from 'fast-xml-parser'
+import { blobResponse } from '../../shared/http/content-response.ts'
+import { type Key, type KeyPrefix, parseBlobKey, parseKey, parseKeyPrefix } from '../../shared/layout/keys.ts'
+import type { BucketReader, ListEntry, Wait } from '../../shared/ports/bucket.ts'
+import type { Clock } from '../../shared/ports/clock.ts'
+import type { Log } from '../../shared/ports/log.ts'
+import { OciError, UpstreamError } from '../../shared/protocol/errors.ts'
+import { type SignatureRules, signatureFault } from './verify-signature.ts'
+
+/** The one bucket of the server: the first segment of every path, as S3 has it. */
+export const bucketName = 'mirrorball'
+
+/** Entries of a listing's page, S3's own. */
+const listPageLimit = 1000
+
+/** Bytes; what is not content under a digest is a small object. */
+const smallObjectLimitBytes = 16 * 1024 * 1024
+
+export interface BucketServerDeps {
+  readonly bucket: BucketReader
+  readonly rules: SignatureRules
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** The server as a fetch handler. */
+export function createBucketServer(deps: BucketServerDeps): (request: Request) => Promise<Response> {
+  return async (request) => {
+    const started = deps.clock.now()
+    const response = await answer(deps, request).catch((error: unknown) => failure(deps.log, request, error))
+    deps.log.info('request', {
+      method: request.method,
+      path: new URL(request.url).pathname,
+      status: response.status,
+      bytes: Number(response.headers.get('Content-Length') ?? 0),
+      ms: deps.clock.now() - started,
+    })
+    return response
+  }
+}
+
+async function answer({ bucket, rules, clock }: BucketServerDeps, request: Request): Promise<Response> {
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    return s3Error(request, 405, 'MethodNotAllowed', 'this bucket is read-only; GET and HEAD are allowed', {
+      Allow: 'GET, HEAD',
+    })
+  }
+  const fault = await signatureFault(request, rules, clock.now())
+  if (fault !== undefined) return s3Error(request, 403, 'AccessDenied', fault)
+  const { pathname, searchParams } = new URL(request.url)
+  if (pathname === `/${bucketName}` || pathname === `/${bucketName}/`) return listing(bucket, request, searchParams)
+  const key = pathname.startsWith(`/${bucketName}/`) ? parseKey(pathname.slice(bucketName.length + 2)) : undefined
+  const sizeBytes = key === undefined ? undefined : await bucket.head(key, request)
+  if (key === undefined || sizeBytes === undefined) return s3Error(request, 404, 'NoSuchKey', 'there is no such object')
+  const digest = parseBlobKey(key)
+  if (digest !== undefined) return blobResponse(bucket, { key, digest, sizeBytes }, request, request)
+  return smallObject(bucket, key, request)
+}
+
+/** Links and the like change: nobody may keep them. */
+async function smallObject(bucket: BucketReader, key: Key, request: Request): Promise<Response> {
+  const bytes = await bucket.read(key, smallObjectLimitBytes, request)
+  if (bytes === undefined) return s3Error(request, 404, 'NoSuchKey', 'there is no such object')
+  const headers = {
+    'Content-Type': 'application/octet-stream',
+    'Content-Length': String(bytes.byteLength),
+    'Cache-Control': 'no-store',
+  }
+  return new Response(request.method === 'HEAD' ? null : bytes, { headers })
+}
+
+/** ListObjectsV2. Its continuation is the last path of the page before. */
+async function listing(bucket: BucketReader, request: Request, query: URLSearchParams): Promise<Response> {
+  const prefix = parseKeyPrefix(query.get('prefix') ?? '')
+  const maxKeys = query.get('max-keys') ?? String(listPageLimit)
+  const delimiter = query.get('delimiter') ?? ''
+  if (
+    query.get('list-type') !== '2' ||
+    prefix === undefined ||
+    !/^\d{1,6}$/.test(maxKeys) ||
+    !['', '/'].includes(delimiter)
+  ) {
+    const need = 'list-type=2, a prefix that ends with a slash, a whole number as max-keys, and / as delimiter if any'
+    return s3Error(request, 400, 'InvalidArgument', `a listing here takes ${need}`)
+  }
+  const limit = Math.min(Number(maxKeys), listPageLimit)
+  const after = query.get('continuation-token') ?? query.get('start-after') ?? ''
+  const found: ListEntry[] = []
+  for await (const entry of delimiter === '/'
+    ? bucket.list(prefix, after, request)
+    : allObjects(bucket, prefix, after, request)) {
+    found.push(entry)
+    if (found.length > limit) break
+  }
+  const page = found.slice(0, limit)
+  const encode = query.get('encoding-type') === 'url' ? encodeURIComponent : (path: string) => path
+  const objects = page.filter(({ kind }) => kind === 'object')
+  const sizes = await Promise.all(objects.map(({ path }) => bucket.head(path as Key, request)))
+  const document = {
+    ListBucketResult: {
+      '@_xmlns': 'http://s3.amazonaws.com/doc/2006-03-01/',
+      Name: bucketName,
+      Prefix: encode(prefix),
+      ...(delimiter === '' ? {} : { Delimiter: encode(delimiter) }),
+      MaxKeys: limit,
+      KeyCount: page.length,
+      IsTruncated: found.length > page.length,
+      ...(found.length > page.length ? { NextContinuationToken: page.at(-1)?.path } : {}),
+      Contents: objects.map(({ path }, at) => ({ Key: encode(path), Size: sizes[at] ?? 0 })),
+      CommonPrefixes: page.filter(({ kind }) => kind === 'folder').map(({ path }) => ({ Prefix: encode(path) })),
+    },
+  }
+  return xmlResponse(request, 200, document)
+}
+
+/** Every object under a prefix; what lies in a folder comes where the folder would. */
+async function* allObjects(
+  bucket: BucketReader,
+  prefix: KeyPrefix,
+  after: string,
+  wait: Wait,
+): AsyncIterable<ListEntry> {
+  // A folder that `after` lies in sorts before it and has to be entered all the same, so the whole level is read.
+  for await (const entry of bucket.list(prefix, '', wait)) {
+    if (entry.kind === 'object' && entry.path > after) yield entry
+    const maybeInside = entry.path > after || after.startsWith(entry.path)
+    if (entry.kind === 'folder' && maybeInside) yield* allObjects(bucket, entry.path as KeyPrefix, after, wait)
+  }
+}
+
+function failure(log: Log, request: Request, error: unknown): Response {
+  if (error instanceof OciError) return s3Error(request, error.status, 'InvalidRange', error.detail, error.headers)
+  if (error instanceof UpstreamError) {
+    log.warn('the folder failed', {}, error)
+    return s3Error(request, 503, 'ServiceUnavailable', 'the bucket cannot be read; try again', { 'Retry-After': '5' })
+  }
+  if (!request.signal.aborted) log.error('a request failed', {}, error)
+  return s3Error(request, 500, 'InternalError', 'a fault of this bucket')
+}
+
+function s3Error(
+  request: Request,
+  status: number,
+  code: string,
+  message: string,
+  headers: Record<string, string> = {},
+): Response {
+  return xmlResponse(request, status, { Error: { Code: code, Message: message } }, headers)
+}
+
+function xmlResponse(
+  request: Request,
+  status: number,
+  document: object,
+  headers: Record<string, string> = {},
+): Response {
+  const xml = new XMLBuilder({ ignoreAttributes: false }).build({
+    '?xml': { '@_version': '1.0', '@_encoding': 'UTF-8' },
+    ...document,
+  })
+  const body = new TextEncoder().encode(String(xml))
+  return new Response(request.method === 'HEAD' ? null : body, {
+    status,
+    headers: {
+      'Content-Type': 'application/xml',
+      'Content-Length': String(body.byteLength),
+      'Cache-Control': 'no-store',
+      ...headers,
+    },
+  })
+}

@@ -1,0 +1,99 @@
+// Checks AWS Signature Version 4, in the query (presigned) or in the Authorization header. The signature is made again
+// by the library that makes ours, and compared. Source: Amazon S3 API Reference, "Authenticating Requests".
+
+import { timingSafeEqual } from 'node:crypto'
+import { AwsV4Signer } from 'aws4fetch'
+import type { BucketKey } from '../accounts/bucket-key.ts'
+
+/** Milliseconds that the clocks of signer and server may differ. */
+const clockSkewMs = 15 * 60 * 1000
+
+/** Seconds, the longest a presigned URL may be valid: S3's seven days. */
+const longestValidSeconds = 7 * 24 * 3600
+
+export interface SignatureRules {
+  readonly key: BucketKey
+  readonly region: string
+}
+
+/** Why the request is refused, or undefined where it is signed by our key and in time. By query, an Authorization is ignored. */
+export async function signatureFault(
+  request: Request,
+  rules: SignatureRules,
+  nowMs: number,
+): Promise<string | undefined> {
+  const url = new URL(request.url)
+  return url.searchParams.has('X-Amz-Signature')
+    ? queryFault(request.method, url, rules, nowMs)
+    : headerFault(request, url, rules, nowMs)
+}
+
+async function queryFault(method: string, url: URL, rules: SignatureRules, nowMs: number): Promise<string | undefined> {
+  const query = url.searchParams
+  const signature = query.get('X-Amz-Signature') ?? ''
+  const datetime = query.get('X-Amz-Date') ?? ''
+  const validSeconds = Number(query.get('X-Amz-Expires') ?? Number.NaN)
+  const signedAt = parseAmzDate(datetime)
+  if (signedAt === undefined) return 'X-Amz-Date is no date'
+  if (!Number.isInteger(validSeconds) || validSeconds < 1 || validSeconds > longestValidSeconds)
+    return 'X-Amz-Expires is out of bounds'
+  if (query.get('X-Amz-SignedHeaders') !== 'host') return 'only the header host is signed in a URL'
+  query.delete('X-Amz-Signature')
+  const signer = new AwsV4Signer({ ...signerOptions(rules), method, url: url.href, signQuery: true, datetime })
+  const expected = (await signer.sign()).url.searchParams.get('X-Amz-Signature') ?? ''
+  if (!sameText(signature, expected)) return 'the signature does not match'
+  if (nowMs < signedAt - clockSkewMs) return 'the URL is not valid yet'
+  if (nowMs >= signedAt + validSeconds * 1000) return 'the URL has expired; ask the registry for a new one'
+  return undefined
+}
+
+async function headerFault(
+  request: Request,
+  url: URL,
+  rules: SignatureRules,
+  nowMs: number,
+): Promise<string | undefined> {
+  const authorization = request.headers.get('Authorization') ?? ''
+  const match =
+    /^AWS4-HMAC-SHA256 Credential=([^,\s]+),\s*SignedHeaders=([a-z0-9;-]+),\s*Signature=([0-9a-f]{64})$/.exec(
+      authorization,
+    )
+  if (!match) return 'the request is not signed'
+  const [, , signedHeaders = '', signature = ''] = match
+  const names = signedHeaders.split(';')
+  const datetime = request.headers.get('X-Amz-Date') ?? ''
+  const signedAt = parseAmzDate(datetime)
+  if (signedAt === undefined || !names.includes('host') || !names.includes('x-amz-date'))
+    return 'host and x-amz-date must be signed'
+  const headers = names
+    .filter((name) => name !== 'host')
+    .map((name): [string, string] => [name, request.headers.get(name) ?? ''])
+  const signer = new AwsV4Signer({
+    ...signerOptions(rules),
+    method: request.method,
+    url: url.href,
+    headers,
+    datetime,
+    allHeaders: true,
+  })
+  const expected = (await signer.sign()).headers.get('Authorization') ?? ''
+  if (!sameText(signature, expected.slice(expected.lastIndexOf('=') + 1))) return 'the signature does not match'
+  return Math.abs(nowMs - signedAt) > clockSkewMs ? 'the request was signed too long ago' : undefined
+}
+
+function signerOptions({ key, region }: SignatureRules) {
+  return { ...key, region, service: 's3' }
+}
+
+function parseAmzDate(text: string): number | undefined {
+  const match = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z$/.exec(text)
+  if (!match) return undefined
+  const [, year, month, day, hour, minute, second] = match
+  const epochMs = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+  return Number.isNaN(epochMs) ? undefined : epochMs
+}
+
+function sameText(a: string, b: string): boolean {
+  const [left, right] = [Buffer.from(a), Buffer.from(b)]
+  return left.length === right.length && timingSafeEqual(left, right)
+}

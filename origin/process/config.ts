@@ -1,0 +1,287 @@
+// Configuration of all processes: one schema, from which come the parser, the environment variables, the command-line
+// options and the table in docs/operations.md. Sources, the first that has a value wins: command line, environment,
+// file, default. All faults are reported at once.
+
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { parse as parseYaml } from 'yaml'
+import { accessRulesSchema, type AccessRules } from '../../shared/auth/access.ts'
+import { logLevels } from '../../shared/ports/log.ts'
+import { bucketName } from '../bucket/bucket-server.ts'
+
+export interface ListenAddress {
+  readonly host: string
+  /** 0: any free port. */
+  readonly port: number
+}
+
+const listen = v.pipe(
+  v.string(),
+  v.regex(/^(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, 'must be HOST:PORT, e.g. 127.0.0.1:1970 or [::1]:1970'),
+  v.transform((text): ListenAddress => {
+    const colon = text.lastIndexOf(':')
+    return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) }
+  }),
+  v.check(({ port }) => port <= 65_535, 'must have a port of at most 65535'),
+)
+const httpUrl = v.pipe(
+  v.string(),
+  v.regex(
+    /^https?:\/\/[^/\s?#]+(?:\/[^\s?#]*[^/\s?#])?$/,
+    'must be an http(s) URL without a slash at the end, e.g. http://127.0.0.1:1970',
+  ),
+)
+const path = v.pipe(v.string(), v.minLength(1, 'must be a path'))
+const whole = (least: number, most: number) =>
+  v.pipe(
+    v.union(
+      [v.number(), v.pipe(v.string(), v.regex(/^\d+$/), v.toNumber())],
+      `must be a whole number from ${least} to ${most}`,
+    ),
+    v.check(
+      (number) => Number.isInteger(number) && number >= least && number <= most,
+      `must be a whole number from ${least} to ${most}`,
+    ),
+  )
+
+export const configSchema = v.strictObject({
+  data_dir: v.pipe(v.optional(path, './data'), v.description('Folder for everything that is kept: the bucket, keys.')),
+  access: v.strictObject({
+    anonymous: v.pipe(
+      v.optional(accessRulesSchema.entries.anonymous),
+      v.description(
+        'What everyone may do: `pull`, or `push` as well. On loopback `push` unless set; elsewhere it must be set.',
+      ),
+    ),
+  }),
+  origin: v.strictObject({
+    listen: v.pipe(v.optional(listen, '127.0.0.1:1970'), v.description('Where the origin takes pushes.')),
+    request_timeout_ms: v.pipe(
+      v.optional(whole(1, 600_000), 60_000),
+      v.description('Longest time until the origin begins an answer, uploads apart.'),
+    ),
+  }),
+  bucket: v.strictObject({
+    folder: v.pipe(v.optional(path), v.description('The bucket. Default: `bucket` in the data folder.')),
+    listen: v.pipe(
+      v.optional(listen, '127.0.0.1:1971'),
+      v.description('Where the bucket hands out blobs by signed URLs.'),
+    ),
+    url: v.pipe(
+      v.optional(httpUrl),
+      v.description(`Address of the bucket in redirects. Default: \`http://<bucket.listen>/${bucketName}\`.`),
+    ),
+    region: v.pipe(v.optional(v.string(), 'auto'), v.description('Region that the signatures name.')),
+  }),
+  edge: v.strictObject({
+    listen: v.pipe(v.optional(listen, '127.0.0.1:8787'), v.description('Where the edge serves pulls.')),
+    runtime: v.pipe(
+      v.optional(v.picklist(['node', 'workerd'], 'must be node or workerd'), 'node'),
+      v.description(
+        '`node` reads the bucket’s folder; `workerd` runs the built worker, which reads the bucket over HTTP.',
+      ),
+    ),
+    origin_url: v.pipe(
+      v.optional(httpUrl),
+      v.description('Where the edge finds the origin. Default: `http://<origin.listen>`.'),
+    ),
+    memory_cache_mib: v.pipe(
+      v.optional(whole(1, 65_536), 64),
+      v.description('Manifests the edge keeps in memory, MiB. The worker takes at most 96.'),
+    ),
+    bucket_timeout_ms: v.pipe(
+      v.optional(whole(1, 600_000), 10_000),
+      v.description('Longest time until the bucket begins its answer to the edge.'),
+    ),
+    origin_timeout_ms: v.pipe(
+      v.optional(whole(1, 600_000), 30_000),
+      v.description('Longest time the edge waits for the origin without a byte.'),
+    ),
+  }),
+  http: v.strictObject({
+    idle_timeout_ms: v.pipe(
+      v.optional(whole(100, 3_600_000), 120_000),
+      v.description('A connection on which nothing moves for so long is closed.'),
+    ),
+    drain_ms: v.pipe(
+      v.optional(whole(0, 3_600_000), 30_000),
+      v.description('How long a process that stops lets requests in flight go on.'),
+    ),
+  }),
+  log: v.strictObject({
+    level: v.pipe(
+      v.optional(v.picklist(logLevels, `must be one of ${logLevels.join(', ')}`), 'info'),
+      v.description('Least level that is logged; requests are `info`.'),
+    ),
+  }),
+})
+
+export type Config = Readonly<v.InferOutput<typeof configSchema>>
+
+export interface Setting {
+  /** As in the file, sections joined by dots: `origin.listen`. */
+  readonly path: string
+  readonly environment: string
+  /** Without dashes in front. */
+  readonly option: string
+  readonly about: string
+  readonly default: string | undefined
+}
+
+/** Every setting, in the order of the schema. */
+export const settings: readonly Setting[] = collectSettings(configSchema.entries, [])
+
+type Entries = Readonly<Record<string, v.GenericSchema>>
+
+function collectSettings(entries: Entries, sections: readonly string[]): Setting[] {
+  return Object.entries(entries).flatMap(([name, schema]) => {
+    const names = [...sections, name]
+    if (isSection(schema)) return collectSettings(schema.entries, names)
+    const fallback: unknown = v.getDefault(schema as Parameters<typeof v.getDefault>[0])
+    const path = names.join('.')
+    return [
+      {
+        path,
+        environment: `MIRRORBALL_${names.join('_').toUpperCase()}`,
+        option: optionName(path),
+        about: v.getDescription(schema) ?? '',
+        default: fallback === undefined ? undefined : String(fallback),
+      },
+    ]
+  })
+}
+
+/** `up --edge workerd` reads better than `--edge-runtime workerd`. */
+function optionName(path: string): string {
+  return path === 'edge.runtime' ? 'edge' : path.replace(/[._]/g, '-')
+}
+
+function isSection(schema: v.GenericSchema): schema is v.GenericSchema & { readonly entries: Entries } {
+  return 'entries' in schema
+}
+
+/** Says what is wrong with the configuration, one line a fault. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+
+  constructor(faults: readonly string[]) {
+    super(
+      `the configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults.map((fault) => `  ${fault}`).join('\n')}`,
+    )
+  }
+}
+
+/** The file that is read where it exists and no other was named. */
+const defaultFile = 'mirrorball.yaml'
+
+export interface ConfigSources {
+  /** By option name. */
+  readonly options: Readonly<Record<string, string | undefined>>
+  readonly environment: Readonly<Record<string, string | undefined>>
+}
+
+/** @throws ConfigError */
+export async function loadConfig({ options, environment }: ConfigSources): Promise<Config> {
+  const file = options['config'] ?? environment['MIRRORBALL_CONFIG']
+  const values = await readConfigFile(file ?? defaultFile, file !== undefined)
+  const origins = new Map<string, string>()
+  for (const { path, environment: variable, option } of settings) {
+    const fromOption = options[option]
+    const fromEnvironment = environment[variable]
+    const given = fromOption ?? fromEnvironment
+    if (given === undefined) continue
+    origins.set(path, fromOption === undefined ? variable : `--${option}`)
+    setPath(values, path.split('.'), given)
+  }
+  for (const section of Object.keys(configSchema.entries)) {
+    if (isSection(configSchema.entries[section as keyof typeof configSchema.entries])) values[section] ??= {}
+  }
+  const result = v.safeParse(configSchema, values)
+  if (result.success) return deepFreeze(result.output)
+  throw new ConfigError(
+    result.issues.map((issue) => {
+      const at = v.getDotPath(issue) ?? 'the file'
+      return issue.type === 'strict_object' && issue.expected === 'never'
+        ? `${at}: there is no such setting; see docs/operations.md`
+        : `${origins.get(at) ?? at}: ${issue.message}; got ${JSON.stringify(issue.input)}`
+    }),
+  )
+}
+
+async function readConfigFile(file: string, required: boolean): Promise<Record<string, unknown>> {
+  let text
+  try {
+    text = await readFile(file, 'utf8')
+  } catch (error) {
+    if (!required && error instanceof Error && 'code' in error && error.code === 'ENOENT') return {}
+    throw new ConfigError([`${file}: cannot be read: ${error instanceof Error ? error.message : String(error)}`])
+  }
+  let values: unknown
+  try {
+    values = parseYaml(text) ?? {}
+  } catch (error) {
+    throw new ConfigError([`${file}: is no YAML: ${error instanceof Error ? error.message : String(error)}`])
+  }
+  if (typeof values !== 'object' || values === null || Array.isArray(values))
+    throw new ConfigError([`${file}: must be a mapping of settings`])
+  return values as Record<string, unknown>
+}
+
+function setPath(target: Record<string, unknown>, [first = '', ...rest]: readonly string[], value: string): void {
+  if (rest.length === 0) {
+    target[first] = value
+    return
+  }
+  const existing = target[first]
+  const section = typeof existing === 'object' && existing !== null ? (existing as Record<string, unknown>) : {}
+  target[first] = section
+  setPath(section, rest, value)
+}
+
+function deepFreeze<Value extends object>(value: Value): Value {
+  for (const each of Object.values(value)) if (typeof each === 'object' && each !== null) deepFreeze(each as object)
+  return Object.freeze(value)
+}
+
+/** Where the bucket's folder is. */
+export function bucketFolder(config: Config): string {
+  return config.bucket.folder ?? join(config.data_dir, 'bucket')
+}
+
+/** Where the key of the bucket process is. */
+export function bucketKeyFile(config: Config): string {
+  return join(config.data_dir, 'accounts', 'bucket-key.json')
+}
+
+/** The bucket's address in redirects. */
+export function bucketUrl(config: Config): string {
+  return config.bucket.url ?? `http://${formatAddress(config.bucket.listen)}/${bucketName}`
+}
+
+export function originUrl(config: Config): string {
+  return config.edge.origin_url ?? `http://${formatAddress(config.origin.listen)}`
+}
+
+export function formatAddress({ host, port }: ListenAddress): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+/**
+ * What everyone may do at a listener. Closed by default, easy on loopback: only there is everything allowed unasked.
+ * @param path of the setting that holds the address, for the message
+ * @throws ConfigError
+ */
+export function accessAt(config: Config, path: string, address: ListenAddress): AccessRules {
+  const anonymous = config.access.anonymous ?? (isLoopback(address.host) ? 'push' : undefined)
+  if (anonymous !== undefined) return { anonymous }
+  throw new ConfigError([
+    `access.anonymous: must be set, because ${path} (${formatAddress(address)}) can be reached from other machines: ` +
+      '`pull` to let everyone pull and nobody push, `push` to let everyone do both ' +
+      '(--access-anonymous, MIRRORBALL_ACCESS_ANONYMOUS)',
+  ])
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)
+}

@@ -1,0 +1,133 @@
+// The edge process in workerd: the worker as it is deployed, built here, with the bucket read over HTTP.
+
+import { build, stop as stopEsbuild } from 'esbuild'
+import { spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { Readable } from 'node:stream'
+import { createInterface } from 'node:readline'
+import workerd from 'workerd'
+import { bucketKey } from '../accounts/bucket-key.ts'
+import { accessAt, bucketKeyFile, bucketUrl, type Config, formatAddress, originUrl } from './config.ts'
+import type { Running } from './service.ts'
+import { createLog } from './system-ports.ts'
+
+const projectFolder = resolve(import.meta.dirname, '../..')
+
+/** MiB; an isolate has 128 for everything. */
+const largestMemoryCacheMib = 96
+
+export async function startWorkerdEdge(config: Config): Promise<Running> {
+  const access = accessAt(config, 'edge.listen', config.edge.listen)
+  const log = createLog('edge', config.log.level)
+  const key = await bucketKey(bucketKeyFile(config))
+  const variables: Record<string, string> = {
+    ACCESS_ANONYMOUS: access.anonymous,
+    ORIGIN_URL: originUrl(config),
+    BUCKET_URL: bucketUrl(config),
+    BUCKET_REGION: config.bucket.region,
+    BUCKET_ACCESS_KEY_ID: key.accessKeyId,
+    BUCKET_SECRET_ACCESS_KEY: key.secretAccessKey,
+    MEMORY_CACHE_MIB: String(Math.min(config.edge.memory_cache_mib, largestMemoryCacheMib)),
+    BUCKET_TIMEOUT_MS: String(config.edge.bucket_timeout_ms),
+    ORIGIN_TIMEOUT_MS: String(config.edge.origin_timeout_ms),
+    LOG_LEVEL: config.log.level,
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'mirrorball-edge-'))
+  await buildWorker(join(folder, 'worker.js'))
+  const address = formatAddress(config.edge.listen)
+  await writeFile(
+    join(folder, 'config.capnp'),
+    workerdConfig(address, Object.keys(variables), await compatibilityDate()),
+  )
+
+  // Secrets go by environment, not into a file. The descriptor 3 tells which port was taken.
+  const child = spawn(workerd.default, ['serve', '--control-fd=3', join(folder, 'config.capnp')], {
+    env: variables,
+    stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
+  })
+  let stopping = false
+  const exited = new Promise<void>((done) => {
+    child.once('exit', (code, signal) => {
+      if (!stopping) {
+        log.error('workerd ended by itself', { code: code ?? signal ?? 'unknown' })
+        process.exitCode = 1
+        process.kill(process.pid, 'SIGTERM')
+      }
+      done()
+    })
+  })
+  const port = await listeningPort(child.stdio[3] as Readable, exited)
+  const url = `http://${formatAddress({ ...config.edge.listen, port })}`
+  log.info('ready', { url, runtime: 'workerd' })
+  return {
+    url,
+    async stop() {
+      stopping = true
+      // workerd lets requests in flight end after SIGTERM, without a limit of its own.
+      child.kill('SIGTERM')
+      const cut = setTimeout(() => child.kill('SIGKILL'), config.http.drain_ms)
+      await exited
+      clearTimeout(cut)
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Bundles the worker as `wrangler deploy` does. */
+async function buildWorker(outfile: string): Promise<void> {
+  await build({
+    entryPoints: [join(projectFolder, 'worker/index.ts')],
+    outfile,
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'neutral',
+    target: 'es2024',
+    mainFields: ['module', 'main'],
+    conditions: ['workerd', 'worker', 'browser'],
+    logLevel: 'error',
+  })
+  // Otherwise its helper process would stay as long as we do.
+  await stopEsbuild()
+}
+
+/** The date that the deployed worker runs with, so that both behave alike. */
+async function compatibilityDate(): Promise<string> {
+  const wrangler = await readFile(join(projectFolder, 'wrangler.toml'), 'utf8')
+  const date = /^compatibility_date = "(\d{4}-\d{2}-\d{2})"$/m.exec(wrangler)?.[1]
+  if (date === undefined) throw new Error('wrangler.toml has no compatibility_date')
+  return date
+}
+
+/** Source: workerd.capnp, the schema of workerd's configuration. */
+function workerdConfig(address: string, variables: readonly string[], date: string): string {
+  const bindings = variables.map((name) => `(name = "${name}", fromEnvironment = "${name}")`).join(', ')
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "edge", worker = (
+      modules = [(name = "worker.js", esModule = embed "worker.js")],
+      bindings = [${bindings}],
+      compatibilityDate = "${date}",
+      globalOutbound = "network")),
+    (name = "network", network = (allow = ["private", "public"], tlsOptions = (trustBrowserCas = true)))
+  ],
+  sockets = [(name = "http", address = "${address}", http = (), service = "edge")]
+);
+`
+}
+
+/** @throws Error where workerd ends before it listens */
+async function listeningPort(control: Readable, exited: Promise<void>): Promise<number> {
+  const ended = exited.then(() => Promise.reject(new Error('workerd did not start; what it printed above says why')))
+  const heard = (async () => {
+    for await (const line of createInterface({ input: control })) {
+      const event = JSON.parse(line) as { event: string; port?: number }
+      if (event.event === 'listen' && event.port !== undefined) return event.port
+    }
+    return ended
+  })()
+  return Promise.race([heard, ended])
+}

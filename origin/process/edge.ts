@@ -1,0 +1,59 @@
+// The edge process on Node: reads the bucket's folder, sends clients to the bucket process for blobs.
+
+import { createBlobFinder } from '../../shared/edge/blob-finder.ts'
+import { createCachedManifests } from '../../shared/edge/cached-manifests.ts'
+import { createEdgeApp } from '../../shared/edge/edge-app.ts'
+import { createMemoryCache } from '../../shared/edge/memory-cache.ts'
+import { createOriginClient } from '../../shared/edge/origin-client.ts'
+import { createSignedLinks } from '../../shared/edge/signed-links.ts'
+import { bucketKey } from '../accounts/bucket-key.ts'
+import { createFsBucket } from '../bucket/fs-bucket.ts'
+import { accessAt, bucketFolder, bucketKeyFile, bucketUrl, type Config, formatAddress, originUrl } from './config.ts'
+import { startWorkerdEdge } from './edge-workerd.ts'
+import { listenHttp } from './http-listener.ts'
+import type { Running } from './service.ts'
+import { createLog, systemClock, systemRandom } from './system-ports.ts'
+
+/** The edge on the runtime that the configuration names. */
+export function startEdge(config: Config): Promise<Running> {
+  return config.edge.runtime === 'workerd' ? startWorkerdEdge(config) : startNodeEdge(config)
+}
+
+async function startNodeEdge(config: Config): Promise<Running> {
+  const access = accessAt(config, 'edge.listen', config.edge.listen)
+  const log = createLog('edge', config.log.level)
+  const bucket = await createFsBucket({ folder: bucketFolder(config), random: systemRandom })
+  const key = await bucketKey(bucketKeyFile(config))
+  const app = createEdgeApp({
+    log,
+    clock: systemClock,
+    random: systemRandom,
+    access,
+    bucket,
+    links: createSignedLinks({ ...key, url: bucketUrl(config), region: config.bucket.region }, systemClock),
+    manifests: createCachedManifests({
+      bucket,
+      memory: createMemoryCache(config.edge.memory_cache_mib * 1024 * 1024),
+      shared: undefined,
+      clock: systemClock,
+      log,
+      cacheTimeoutMs: config.edge.bucket_timeout_ms,
+    }),
+    blobs: createBlobFinder({ bucket, clock: systemClock }),
+    origin: createOriginClient({
+      originUrl: originUrl(config),
+      timeoutMs: config.edge.origin_timeout_ms,
+      clock: systemClock,
+      fetch,
+    }),
+    bucketTimeoutMs: config.edge.bucket_timeout_ms,
+  })
+  const listener = await listenHttp({
+    fetch: app.fetch,
+    address: config.edge.listen,
+    idleTimeoutMs: config.http.idle_timeout_ms,
+  })
+  const url = `http://${formatAddress(listener.address)}`
+  log.info('ready', { url, runtime: 'node' })
+  return { url, stop: () => listener.drain(config.http.drain_ms) }
+}

@@ -1,0 +1,48 @@
+// An HTTP listener that can be drained.
+
+import { createAdaptorServer } from '@hono/node-server'
+import type { AddressInfo } from 'node:net'
+import { createServer, type Server } from 'node:http'
+import type { ListenAddress } from './config.ts'
+
+export interface HttpListener {
+  /** With the port that was really taken. */
+  readonly address: ListenAddress
+  /** Takes no more requests, lets those in flight end for at most `drainMs`, then cuts what is left. */
+  drain(drainMs: number): Promise<void>
+}
+
+/** @param idleTimeoutMs after which a connection is closed on which nothing moved, request bodies included */
+export async function listenHttp(options: {
+  readonly fetch: (request: Request) => Response | Promise<Response>
+  readonly address: ListenAddress
+  readonly idleTimeoutMs: number
+}): Promise<HttpListener> {
+  const server = createAdaptorServer({
+    fetch: options.fetch,
+    createServer,
+    // A push may take hours; what must not is silence, and `timeout` sees to that.
+    serverOptions: { requestTimeout: 0 },
+  }) as Server
+  server.timeout = options.idleTimeoutMs
+  await new Promise<void>((done, fail) => {
+    server.once('error', fail)
+    server.listen({ port: options.address.port, host: options.address.host }, () => {
+      server.off('error', fail)
+      done()
+    })
+  })
+  const { port } = server.address() as AddressInfo
+  return { address: { host: options.address.host, port }, drain: (drainMs) => drain(server, drainMs) }
+}
+
+async function drain(server: Server, drainMs: number): Promise<void> {
+  const closed = new Promise<void>((done) => server.close(() => done()))
+  // A connection that is busy now would be kept alive for the next request: ask clients not to, and close it when it falls idle.
+  server.prependListener('request', (_, response) => response.setHeader('Connection', 'close'))
+  const sweep = setInterval(() => server.closeIdleConnections(), 50)
+  const cut = setTimeout(() => server.closeAllConnections(), drainMs)
+  await closed
+  clearInterval(sweep)
+  clearTimeout(cut)
+}

@@ -1,0 +1,110 @@
+// The supervisor: runs bucket, origin and edge as processes of their own, and stops them together.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { resolve } from 'node:path'
+import { type Config, settings } from './config.ts'
+import type { ReadyMessage, Running } from './service.ts'
+
+const cliFile = resolve(import.meta.dirname, '../cli/main.ts')
+
+type Part = 'bucket' | 'origin' | 'edge'
+
+interface StartedPart {
+  readonly part: Part
+  readonly url: string
+  readonly child: ChildProcess
+  readonly exited: Promise<void>
+}
+
+export interface UpOptions {
+  readonly config: Config
+  /** As given to this process, to hand on to its parts. */
+  readonly options: Readonly<Record<string, string | undefined>>
+  /** Where people read, e.g. standard output. */
+  readonly say: (text: string) => void
+}
+
+/** Starts all parts. If one ends by itself the rest is stopped and the process ends with 1. */
+export async function startAll({ config, options, say }: UpOptions): Promise<Running> {
+  const environment = { ...process.env, ...asEnvironment(options) }
+  const started: StartedPart[] = []
+  let stopping = false
+
+  async function start(part: Part, extra: Record<string, string> = {}): Promise<StartedPart> {
+    const running = await startPart(part, { ...environment, ...extra })
+    started.push(running)
+    void running.exited.then(() => {
+      if (stopping) return
+      process.stderr.write(`mirrorball: the ${part} ended by itself; stopping the rest\n`)
+      process.exitCode = 1
+      process.kill(process.pid, 'SIGTERM')
+    })
+    return running
+  }
+
+  /** The edge first, which needs the others, then the origin; last the bucket, which clients may still be reading from. */
+  async function stop(): Promise<void> {
+    stopping = true
+    for (const part of ['edge', 'origin', 'bucket']) {
+      for (const running of started.filter((each) => each.part === part)) {
+        running.child.kill('SIGTERM')
+        await running.exited
+      }
+    }
+  }
+
+  try {
+    const [bucket, origin] = await Promise.all([start('bucket'), start('origin')])
+    const edge = await start('edge', {
+      MIRRORBALL_BUCKET_URL: config.bucket.url ?? bucket.url,
+      MIRRORBALL_EDGE_ORIGIN_URL: config.edge.origin_url ?? origin.url,
+    })
+    say(readyText(config, { bucket: bucket.url, origin: origin.url, edge: edge.url }))
+    return { url: edge.url, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** In a process group of its own, so that Ctrl-C reaches only the supervisor, which stops the parts in order. */
+async function startPart(part: Part, environment: Record<string, string | undefined>): Promise<StartedPart> {
+  const child = spawn(process.execPath, [cliFile, part], {
+    env: environment,
+    detached: true,
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  const exited = new Promise<void>((done) => child.once('exit', () => done()))
+  const url = await new Promise<string>((done, fail) => {
+    child.once('message', (message) => done((message as ReadyMessage).url))
+    child.once('error', fail)
+    void exited.then(() => fail(new Error(`the ${part} did not start; what it printed above says why`)))
+  })
+  return { part, url, child, exited }
+}
+
+/** Command-line options as environment variables: the parts have options of their own. */
+function asEnvironment(options: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const environment: Record<string, string> = {}
+  if (options['config'] !== undefined) environment['MIRRORBALL_CONFIG'] = options['config']
+  for (const { option, environment: variable } of settings) {
+    const given = options[option]
+    if (given !== undefined) environment[variable] = given
+  }
+  return environment
+}
+
+function readyText(config: Config, urls: { bucket: string; origin: string; edge: string }): string {
+  const host = (url: string) => new URL(url).host.replace('127.0.0.1', 'localhost')
+  return `
+Mirrorball is ready.
+
+  push    docker tag IMAGE ${host(urls.origin)}/IMAGE && docker push ${host(urls.origin)}/IMAGE
+  pull    docker pull ${host(urls.edge)}/IMAGE
+  data    ${resolve(config.data_dir)}
+  stop    Ctrl-C
+
+  origin ${urls.origin}   edge ${urls.edge} (${config.edge.runtime})   bucket ${urls.bucket}
+
+`
+}

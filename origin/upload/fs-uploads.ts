@@ -1,0 +1,151 @@
+// Staging of uploads in the bucket's folder: an upload is one file that grows, and publishing moves it.
+
+import { mkdir, open, rm, rmdir, stat } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { uploadKey } from '../../shared/layout/keys.ts'
+import type { Uploads } from '../../shared/ports/uploads.ts'
+import { createDurableFolder, isMissing } from '../bucket/durable-folder.ts'
+import { fileStream } from '../bucket/file-stream.ts'
+import { asUpstream } from '../bucket/fs-bucket.ts'
+
+/** Bytes gathered before they are written: the network gives 64 KiB at a time, and a write costs a round to a thread. */
+const batchBytes = 1024 * 1024
+
+/** Chunks gathered at most, for clients that send a few bytes at a time; the system takes 1,024 in one write. */
+const batchChunks = 1024
+
+/** @param deps.folder of the bucket; staging and blobs must lie on one file system, or publishing could not be a move */
+export function createFsUploads(deps: { folder: string }): Uploads {
+  const root = resolve(deps.folder)
+  const durable = createDurableFolder(root)
+  const fileOf = (id: string) => join(root, uploadKey(id, 0))
+
+  return {
+    async create(id, { signal }) {
+      signal.throwIfAborted()
+      const file = fileOf(id)
+      await failing(mkdir(dirname(file), { recursive: true }))
+      const handle = await failing(open(file, 'wx'))
+      await handle.close()
+    },
+
+    async size(id, { signal }) {
+      signal.throwIfAborted()
+      try {
+        return (await stat(fileOf(id))).size
+      } catch (error) {
+        if (isMissing(error)) return undefined
+        throw asUpstream(error)
+      }
+    },
+
+    async append(id, offset, body, onStored, { signal }) {
+      const file = await failing(open(fileOf(id), 'r+'))
+      try {
+        return await appendAll(file, offset, body, onStored, signal)
+      } finally {
+        await file.close()
+      }
+    },
+
+    async read(id, { signal }) {
+      signal.throwIfAborted()
+      const file = await failing(open(fileOf(id), 'r'))
+      return fileStream(file, 0, (await file.stat()).size - 1)
+    },
+
+    async truncate(id, size, { signal }) {
+      signal.throwIfAborted()
+      const file = await failing(open(fileOf(id), 'r+'))
+      try {
+        await failing(file.truncate(size))
+      } finally {
+        await file.close()
+      }
+    },
+
+    async publish(id, key, { signal }) {
+      signal.throwIfAborted()
+      const staged = fileOf(id)
+      const file = await failing(open(staged, 'r+'))
+      try {
+        await failing(file.sync())
+      } finally {
+        await file.close()
+      }
+      await failing(durable.moveInto(staged, join(root, key)))
+      await failing(rmdir(dirname(staged)))
+    },
+
+    async remove(id, { signal }) {
+      signal.throwIfAborted()
+      await failing(rm(dirname(fileOf(id)), { recursive: true, force: true }))
+    },
+  }
+}
+
+/**
+ * Writes a stream from `offset` on and returns the new size. While one batch is written the next is read; what had
+ * arrived when the stream broke is written before the error goes on.
+ */
+async function appendAll(
+  file: FileHandle,
+  offset: number,
+  body: ReadableStream<Uint8Array>,
+  onStored: (chunk: Uint8Array) => void,
+  signal: AbortSignal,
+): Promise<number> {
+  let size = offset
+  let batch: Uint8Array[] = []
+  let gathered = 0
+  let writing: Promise<void> = Promise.resolve()
+
+  async function write(chunks: Uint8Array[], length: number): Promise<void> {
+    const { bytesWritten } = await failing(file.writev(chunks, size))
+    if (bytesWritten !== length)
+      throw asUpstream(Object.assign(new Error('the disk took only a part'), { syscall: 'writev' }))
+    size += length
+    for (const chunk of chunks) onStored(chunk)
+  }
+
+  async function flush(): Promise<void> {
+    await writing
+    if (gathered > 0) {
+      writing = write(batch, gathered)
+      // Its failure is seen at the next flush; until then nobody else waits for it.
+      writing.catch(() => {})
+    }
+    batch = []
+    gathered = 0
+  }
+
+  const reader = body.getReader()
+  const stop = () => void reader.cancel(signal.reason).catch(() => {})
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    signal.throwIfAborted()
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) break
+      batch.push(value)
+      gathered += value.byteLength
+      if (gathered >= batchBytes || batch.length >= batchChunks) await flush()
+    }
+    signal.throwIfAborted()
+  } finally {
+    signal.removeEventListener('abort', stop)
+    await flush()
+    await writing
+    reader.releaseLock()
+  }
+  return size
+}
+
+async function failing<Result>(work: Promise<Result>): Promise<Result> {
+  try {
+    return await work
+  } catch (error) {
+    throw asUpstream(error)
+  }
+}

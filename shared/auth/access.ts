@@ -1,0 +1,27 @@
+// Who may do what. As yet there are no users: one setting says what everyone (anonymous) may do.
+
+import * as v from 'valibot'
+import { OciError } from '../protocol/errors.ts'
+import { isContentName, type RepositoryName } from '../protocol/names.ts'
+
+/** `push` includes `pull`. */
+export const accessRulesSchema = v.object({ anonymous: v.picklist(['pull', 'push'], 'must be pull or push') })
+
+export type AccessRules = Readonly<v.InferOutput<typeof accessRulesSchema>>
+
+/** Why a request is refused, or undefined where it is allowed. The same check for every route and method. */
+export function accessRefusal(
+  rules: AccessRules,
+  push: boolean,
+  name: RepositoryName | undefined,
+): OciError | undefined {
+  if (!push) return undefined
+  if (name !== undefined && isContentName(name)) {
+    return new OciError(
+      'DENIED',
+      `${name} is a content name (a CID or a digest): such repositories are read-only views, push under another name`,
+    )
+  }
+  if (rules.anonymous !== 'push') return new OciError('DENIED', 'this registry takes no pushes from anonymous clients')
+  return undefined
+}

@@ -1,0 +1,98 @@
+// The manifests an edge serves: memory first, then the shared cache (KV), then the bucket; each fills those before it.
+
+import type { BucketReader, Wait } from '../ports/bucket.ts'
+import { deadline, type Clock } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
+import type { ManifestCache } from '../ports/manifest-cache.ts'
+import type { Digest } from '../protocol/digest.ts'
+import { UpstreamError } from '../protocol/errors.ts'
+import type { RepositoryName, Tag } from '../protocol/names.ts'
+import { readManifest, type StoredManifest } from '../registry/read-manifest.ts'
+
+export interface FoundManifest extends StoredManifest {
+  readonly tier: 'memory' | 'kv' | 'bucket'
+}
+
+type InBackground = (work: Promise<unknown>) => void
+
+export interface CachedManifests {
+  /** The manifest, from where it is nearest. Says nothing about membership: the caller has looked at a link. */
+  get(name: RepositoryName, digest: Digest, wait: Wait, inBackground: InBackground): Promise<FoundManifest | undefined>
+  /** The same without the bucket, for when the bucket is in error. */
+  lastKnown(name: RepositoryName, digest: Digest): Promise<FoundManifest | undefined>
+  lastTag(name: RepositoryName, tag: Tag): Promise<Digest | undefined>
+  /** Remembers what a tag named, where that is news. */
+  sawTag(name: RepositoryName, tag: Tag, digest: Digest, inBackground: InBackground): Promise<void>
+}
+
+export interface CachedManifestsDeps {
+  readonly bucket: BucketReader
+  readonly memory: ManifestCache
+  /** Shared between edges (KV); undefined where there is none. */
+  readonly shared: ManifestCache | undefined
+  readonly clock: Clock
+  readonly log: Log
+  /** Longest time in milliseconds to wait for the shared cache; after it the bucket is asked. */
+  readonly cacheTimeoutMs: number
+}
+
+export function createCachedManifests(deps: CachedManifestsDeps): CachedManifests {
+  const { bucket, memory, shared, clock, log } = deps
+
+  /** A cache that fails or hangs is a cache that does not know: it is logged and served around. */
+  async function fromShared<Entry>(
+    read: (cache: ManifestCache) => Promise<Entry | undefined>,
+  ): Promise<Entry | undefined> {
+    if (shared === undefined) return undefined
+    const limit = deadline(
+      clock,
+      deps.cacheTimeoutMs,
+      undefined,
+      () => new UpstreamError('cache', `no answer within ${deps.cacheTimeoutMs} ms`),
+    )
+    try {
+      return await Promise.race([read(shared), rejection(limit.signal)])
+    } catch (error) {
+      log.warn('the shared manifest cache failed', {}, error)
+      return undefined
+    } finally {
+      limit.clear()
+    }
+  }
+
+  async function cached(name: RepositoryName, digest: Digest): Promise<FoundManifest | undefined> {
+    const inMemory = await memory.manifest(name, digest)
+    if (inMemory !== undefined) return { ...inMemory, digest, tier: 'memory' }
+    const inShared = await fromShared((cache) => cache.manifest(name, digest))
+    if (inShared === undefined) return undefined
+    await memory.keepManifest(name, digest, inShared)
+    return { ...inShared, digest, tier: 'kv' }
+  }
+
+  return {
+    async get(name, digest, wait, inBackground) {
+      const known = await cached(name, digest)
+      if (known !== undefined) return known
+      const stored = await readManifest(bucket, digest, wait)
+      if (stored === undefined) return undefined
+      const entry = { mediaType: stored.mediaType, bytes: stored.bytes }
+      await memory.keepManifest(name, digest, entry)
+      if (shared !== undefined) inBackground(shared.keepManifest(name, digest, entry))
+      return { ...stored, tier: 'bucket' }
+    },
+    lastKnown: cached,
+    async lastTag(name, tag) {
+      return (await memory.lastTag(name, tag)) ?? (await fromShared((cache) => cache.lastTag(name, tag)))
+    },
+    async sawTag(name, tag, digest, inBackground) {
+      // Memory tells whether this is news; after a restart KV is written once more, which it can bear.
+      if ((await memory.lastTag(name, tag)) === digest) return
+      await memory.keepLastTag(name, tag, digest)
+      if (shared !== undefined) inBackground(shared.keepLastTag(name, tag, digest))
+    },
+  }
+}
+
+function rejection(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+}

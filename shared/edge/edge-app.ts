@@ -1,0 +1,164 @@
+// The edge's HTTP face: manifests from caches and bucket, blobs by redirect, the rest from the origin.
+// docs/request-handling.md numbers the rules.
+
+import { blobKey } from '../layout/keys.ts'
+import type { BucketReader, Wait } from '../ports/bucket.ts'
+import { deadline } from '../ports/clock.ts'
+import type { ObjectLinks } from '../ports/object-links.ts'
+import { UpstreamError } from '../protocol/errors.ts'
+import { parsePageRequest } from '../protocol/paging.ts'
+import { blobUnknown } from '../registry/find-blob.ts'
+import { hasManifest, readTag } from '../registry/links.ts'
+import { listTags } from '../registry/list-tags.ts'
+import { manifestUnknown } from '../registry/pull-manifest.ts'
+import { blobResponse, manifestResponse } from '../http/content-response.ts'
+import { tagsResponse, versionResponse } from '../http/plain-responses.ts'
+import { createRegistryApp, type FrameDeps, type RegistryApp, type RegistryRequest } from '../http/registry-app.ts'
+import { isPush, type RouteOf } from '../http/routes.ts'
+import type { BlobFinder } from './blob-finder.ts'
+import type { CachedManifests, FoundManifest } from './cached-manifests.ts'
+import { decideContent, decideDelivery } from './decide.ts'
+import type { OriginClient } from './origin-client.ts'
+
+export interface EdgeDeps extends FrameDeps {
+  readonly bucket: BucketReader
+  /** Where clients get blobs from; undefined: the edge streams them. */
+  readonly links: ObjectLinks | undefined
+  readonly manifests: CachedManifests
+  readonly blobs: BlobFinder
+  readonly origin: OriginClient
+  /** Longest time in milliseconds until the bucket's answer to a request begins. */
+  readonly bucketTimeoutMs: number
+}
+
+export function createEdgeApp(deps: EdgeDeps): RegistryApp {
+  return createRegistryApp(deps, async (request) => {
+    if (isPush(request.method, request.route)) return askOrigin(deps, request)
+    const expired = () => new UpstreamError('bucket', `no answer within ${deps.bucketTimeoutMs} ms`)
+    const limit = deadline(deps.clock, deps.bucketTimeoutMs, request.request.signal, expired)
+    try {
+      return await answer(deps, request, limit)
+    } finally {
+      limit.clear()
+    }
+  })
+}
+
+async function answer(deps: EdgeDeps, request: RegistryRequest, wait: Wait): Promise<Response> {
+  const { route, method } = request
+  switch (route.kind) {
+    case 'version':
+      return versionResponse(method)
+    case 'manifest':
+      return getManifest(deps, request, route, wait)
+    case 'blob':
+      return getBlob(deps, request, route, wait)
+    case 'tags': {
+      request.tier = 'bucket'
+      const asked = parsePageRequest(request.query)
+      return tagsResponse(method, route.name, await listTags(deps.bucket, route.name, asked, wait), asked)
+    }
+    case 'uploads':
+    case 'upload':
+      return askOrigin(deps, request)
+  }
+}
+
+async function askOrigin(deps: EdgeDeps, request: RegistryRequest): Promise<Response> {
+  request.tier = 'origin'
+  return deps.origin.ask(request.request, request.id)
+}
+
+async function getManifest(
+  deps: EdgeDeps,
+  request: RegistryRequest,
+  route: RouteOf<'manifest'>,
+  wait: Wait,
+): Promise<Response> {
+  const { name, reference } = route
+  const byTag = reference.kind === 'tag'
+  let found: { linked: boolean; manifest: FoundManifest | undefined }
+  try {
+    found = await findManifest(deps, request, route, wait)
+  } catch (error) {
+    const known = error instanceof UpstreamError ? await lastKnown(deps, route) : undefined
+    if (known === undefined) throw error
+    request.tier = 'last-known'
+    const response = manifestResponse(known, request.request, byTag)
+    response.headers.set('Warning', '110 - "the bucket is in error; this is the last known answer"')
+    return response
+  }
+  const { linked, manifest } = found
+  switch (decideContent(name, { linked, present: manifest !== undefined })) {
+    case 'ask-origin':
+      return askOrigin(deps, request)
+    case 'refuse':
+      throw manifestUnknown(name, reference)
+    case 'serve':
+  }
+  if (manifest === undefined) throw manifestUnknown(name, reference)
+  request.tier = manifest.tier
+  return manifestResponse(manifest, request.request, byTag)
+}
+
+/** A tag's link is always read, and a digest's looked at: caches know what a manifest says, never whether it is there. */
+async function findManifest(deps: EdgeDeps, request: RegistryRequest, route: RouteOf<'manifest'>, wait: Wait) {
+  const { name, reference } = route
+  const { bucket, manifests } = deps
+  if (reference.kind === 'tag') {
+    const digest = await readTag(bucket, name, reference.tag, wait)
+    if (digest === undefined) return { linked: false, manifest: undefined }
+    const manifest = await manifests.get(name, digest, wait, request.inBackground)
+    if (manifest !== undefined) await manifests.sawTag(name, reference.tag, digest, request.inBackground)
+    return { linked: true, manifest }
+  }
+  const [linked, manifest] = await Promise.all([
+    hasManifest(bucket, name, reference.digest, wait),
+    manifests.get(name, reference.digest, wait, request.inBackground),
+  ])
+  return { linked, manifest: linked ? manifest : undefined }
+}
+
+async function lastKnown(
+  { manifests }: EdgeDeps,
+  { name, reference }: RouteOf<'manifest'>,
+): Promise<FoundManifest | undefined> {
+  const digest = reference.kind === 'digest' ? reference.digest : await manifests.lastTag(name, reference.tag)
+  return digest === undefined ? undefined : manifests.lastKnown(name, digest)
+}
+
+async function getBlob(
+  deps: EdgeDeps,
+  request: RegistryRequest,
+  route: RouteOf<'blob'>,
+  wait: Wait,
+): Promise<Response> {
+  const { name, digest } = route
+  const { linked, sizeBytes } = await deps.blobs.find(name, digest, wait)
+  switch (decideContent(name, { linked, present: sizeBytes !== undefined })) {
+    case 'ask-origin':
+      return askOrigin(deps, request)
+    case 'refuse':
+      throw blobUnknown(name, digest)
+    case 'serve':
+  }
+  if (sizeBytes === undefined) throw blobUnknown(name, digest)
+  const key = blobKey(digest)
+  const link = request.method === 'GET' ? await deps.links?.link(key) : undefined
+  const delivery = decideDelivery(request.method, link, request.request.url)
+  if (delivery === 'redirect' && link !== undefined) {
+    request.tier = 'redirect'
+    return new Response(null, {
+      status: 307,
+      // The URL is the client's alone and ends soon: nobody may keep this answer.
+      headers: {
+        Location: link,
+        'Docker-Content-Digest': digest,
+        'Content-Length': '0',
+        'Cache-Control': 'private, no-store',
+      },
+    })
+  }
+  request.tier = 'bucket'
+  return blobResponse(deps.bucket, { key, digest, sizeBytes }, request.request, wait)
+}

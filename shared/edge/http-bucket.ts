@@ -1,0 +1,132 @@
+// Reads an S3-like bucket over HTTP: what an edge in workerd does locally, and any edge that has no binding.
+
+import { parseXml, XmlElement } from '@rgrove/parse-xml'
+import { AwsV4Signer } from 'aws4fetch'
+import type { BucketReader, ListEntry, Wait } from '../ports/bucket.ts'
+import type { Clock } from '../ports/clock.ts'
+import { UpstreamError } from '../protocol/errors.ts'
+import { type BucketAccess, amzDate } from './signed-links.ts'
+
+export function createHttpBucket(deps: { access: BucketAccess; clock: Clock; fetch: typeof fetch }): BucketReader {
+  const { access, clock } = deps
+  const derivedKeys = new Map<string, ArrayBuffer>()
+
+  /** A signed request; undefined for 404. Whatever else is no success is the bucket's fault, 403 too: we hold the key. */
+  async function ask(
+    method: string,
+    path: string,
+    headers: Record<string, string>,
+    { signal }: Wait,
+  ): Promise<Response | undefined> {
+    const signer = new AwsV4Signer({
+      method,
+      url: `${access.url}${path}`,
+      headers,
+      accessKeyId: access.accessKeyId,
+      secretAccessKey: access.secretAccessKey,
+      region: access.region,
+      service: 's3',
+      datetime: amzDate(clock.now()),
+      cache: derivedKeys,
+    })
+    const signed = await signer.sign()
+    let response
+    try {
+      response = await deps.fetch(signed.url, { method, headers: signed.headers, signal, redirect: 'manual' })
+    } catch (error) {
+      signal.throwIfAborted()
+      throw new UpstreamError('bucket', `${method} ${path} failed`, { cause: error })
+    }
+    if (response.ok) return response
+    await response.body?.cancel()
+    if (response.status === 404) return undefined
+    throw new UpstreamError('bucket', `${method} ${path} was answered ${response.status}`)
+  }
+
+  return {
+    async head(key, wait) {
+      const response = await ask('HEAD', `/${key}`, {}, wait)
+      return response === undefined ? undefined : contentLength(response)
+    },
+
+    async read(key, limitBytes, wait) {
+      const response = await ask('GET', `/${key}`, {}, wait)
+      if (response === undefined) return undefined
+      if (contentLength(response) > limitBytes) {
+        await response.body?.cancel()
+        throw new UpstreamError('bucket', `${key} has more than ${limitBytes} bytes`)
+      }
+      return new Uint8Array(await response.arrayBuffer())
+    },
+
+    async open(key, range, wait) {
+      const response = await ask(
+        'GET',
+        `/${key}`,
+        range === undefined ? {} : { Range: `bytes=${range.start}-${range.end}` },
+        wait,
+      )
+      if (response === undefined) return undefined
+      if (response.body === null) throw new UpstreamError('bucket', `${key} came without a body`)
+      if (range === undefined) return { sizeBytes: contentLength(response), body: response.body as OpenedBody }
+      // RFC 9110 section 15.3.7: a server may ignore Range, and then sends 200 with everything.
+      const total = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(response.headers.get('Content-Range') ?? '')
+      if (response.status !== 206 || Number(total?.[1]) !== range.start || Number(total?.[2]) !== range.end) {
+        await response.body.cancel()
+        throw new UpstreamError('bucket', `${key} came with another range than asked for`)
+      }
+      return { sizeBytes: Number(total?.[3]), body: response.body as OpenedBody }
+    },
+
+    async *list(prefix, after, wait) {
+      let continuation: string | undefined
+      do {
+        const query = new URLSearchParams({ 'list-type': '2', prefix, delimiter: '/', 'encoding-type': 'url' })
+        if (after !== '') query.set('start-after', after)
+        if (continuation !== undefined) query.set('continuation-token', continuation)
+        const response = await ask('GET', `?${query}`, {}, wait)
+        if (response === undefined) throw new UpstreamError('bucket', 'the bucket does not exist')
+        const page = parseListing(await response.text())
+        yield* page.entries
+        continuation = page.continuation
+      } while (continuation !== undefined)
+    },
+  }
+}
+
+/** What fetch gives are plain, unshared bytes; its type does not say so. */
+type OpenedBody = ReadableStream<Uint8Array<ArrayBuffer>>
+
+function contentLength(response: Response): number {
+  const length = response.headers.get('Content-Length')
+  if (length === null || !/^\d+$/.test(length)) throw new UpstreamError('bucket', 'an answer came without its length')
+  return Number(length)
+}
+
+/** Reads a page of ListObjectsV2 with `encoding-type=url`. Source: Amazon S3 API Reference, ListObjectsV2. */
+function parseListing(xml: string): { entries: ListEntry[]; continuation: string | undefined } {
+  let root: XmlElement | null
+  try {
+    root = parseXml(xml).root
+  } catch (error) {
+    throw new UpstreamError('bucket', 'a listing came as broken XML', { cause: error })
+  }
+  if (root?.name !== 'ListBucketResult') throw new UpstreamError('bucket', 'the answer to a listing is none')
+  const paths = (parent: string, child: string) =>
+    elements(root, parent).flatMap((entry) => elements(entry, child).map((path) => decodeURIComponent(path.text)))
+  const entries: ListEntry[] = [
+    ...paths('Contents', 'Key').map((path) => ({ path, kind: 'object' as const })),
+    ...paths('CommonPrefixes', 'Prefix').map((path) => ({ path, kind: 'folder' as const })),
+  ]
+  // A page has its objects before its folders; together they are in order again.
+  entries.sort((a, b) => (a.path < b.path ? -1 : 1))
+  const truncated = elements(root, 'IsTruncated')[0]?.text === 'true'
+  const continuation = elements(root, 'NextContinuationToken')[0]?.text
+  if (truncated && continuation === undefined)
+    throw new UpstreamError('bucket', 'a listing broke off without a continuation')
+  return { entries, continuation: truncated ? continuation : undefined }
+}
+
+function elements(parent: XmlElement, name: string): XmlElement[] {
+  return parent.children.filter((child): child is XmlElement => child instanceof XmlElement && child.name === name)
+}

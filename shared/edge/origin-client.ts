@@ -1,0 +1,97 @@
+// Hands a request on to the origin and its answer back, both as streams.
+
+import { deadline, type Clock } from '../ports/clock.ts'
+import { UpstreamError } from '../protocol/errors.ts'
+
+export interface OriginClient {
+  /** The origin's answer to this very request. Rejects with UpstreamError where there was none in time. */
+  ask(request: Request, requestId: string): Promise<Response>
+}
+
+/** Headers that speak of one connection only (RFC 9110 section 7.6.1); `Host` is the origin's own. */
+const hopByHop = new Set([
+  'connection',
+  'host',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'expect',
+])
+
+/**
+ * @param originUrl of the origin, without a path
+ * @param timeoutMs longest time in milliseconds without a byte: of the request body, then until the answer begins
+ */
+export function createOriginClient(deps: {
+  originUrl: string
+  timeoutMs: number
+  clock: Clock
+  fetch: typeof fetch
+}): OriginClient {
+  const { timeoutMs, clock } = deps
+  const origin = new URL(deps.originUrl)
+  return {
+    async ask(request, requestId) {
+      const target = new URL(request.url)
+      target.protocol = origin.protocol
+      target.host = origin.host
+      const headers = endToEnd(request.headers)
+      headers.set('X-Request-Id', requestId)
+      const limit = deadline(
+        clock,
+        timeoutMs,
+        request.signal,
+        () => new UpstreamError('origin', `nothing came for ${timeoutMs} ms`),
+      )
+      const body = request.body === null ? null : watched(request.body, limit.extend)
+      try {
+        const answer = await deps.fetch(target, {
+          method: request.method,
+          headers,
+          body,
+          redirect: 'manual',
+          signal: limit.signal,
+          // Node's fetch wants to be told that the body is a stream.
+          ...(body === null ? {} : { duplex: 'half' }),
+        })
+        // The body goes on as the runtime's own stream: one of ours would lose its length in workerd.
+        return new Response(answer.body, { status: answer.status, headers: endToEnd(answer.headers) })
+      } catch (error) {
+        if (error instanceof UpstreamError) throw error
+        throw new UpstreamError('origin', 'no answer', { cause: error })
+      } finally {
+        limit.clear()
+      }
+    },
+  }
+}
+
+function endToEnd(headers: Headers): Headers {
+  const named = (headers.get('Connection') ?? '').split(',').map((name) => name.trim().toLowerCase())
+  return new Headers([...headers].filter(([name]) => !hopByHop.has(name) && !named.includes(name)))
+}
+
+/** The same stream; tells of every chunk that passes. */
+function watched(stream: ReadableStream<Uint8Array>, onChunk: () => void): ReadableStream<Uint8Array> {
+  const reader = stream.getReader()
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await reader.read()
+        if (done) {
+          controller.close()
+        } else {
+          onChunk()
+          controller.enqueue(value)
+        }
+      },
+      cancel: (reason) => reader.cancel(reason),
+    },
+    { highWaterMark: 0 },
+  )
+}

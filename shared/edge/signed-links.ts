@@ -1,0 +1,66 @@
+// Presigned URLs of an S3-like bucket (AWS Signature Version 4 in the query).
+
+import { AwsV4Signer } from 'aws4fetch'
+import { LRUCache } from 'lru-cache'
+import type { Clock } from '../ports/clock.ts'
+import type { ObjectLinks } from '../ports/object-links.ts'
+
+/** How to reach an S3-like bucket over HTTP. */
+export interface BucketAccess {
+  /** With the bucket in the path and no slash at the end, e.g. `http://127.0.0.1:1971/mirrorball`. */
+  readonly url: string
+  readonly region: string
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+}
+
+/** Seconds a URL is valid, counted from the beginning of its quarter of an hour. */
+export const linkValidSeconds = 3600
+
+/** The date in a URL moves in steps of so many milliseconds: clients and caches see the same URL for as long. */
+const linkStepMs = 15 * 60 * 1000
+
+/** URLs kept, of about 500 bytes each: signing one costs more than all else in a redirect. */
+const keptLinks = 10_000
+
+export function createSignedLinks(access: BucketAccess, clock: Clock): ObjectLinks {
+  const derivedKeys = new Map<string, ArrayBuffer>()
+  const links = new LRUCache<string, string>({ max: keptLinks })
+  return {
+    async link(key) {
+      const datetime = amzDate(Math.floor(clock.now() / linkStepMs) * linkStepMs)
+      const known = links.get(`${datetime}/${key}`)
+      if (known !== undefined) return known
+      const url = await presign(access, key, { method: 'GET', datetime, validSeconds: linkValidSeconds, derivedKeys })
+      links.set(`${datetime}/${key}`, url)
+      return url
+    },
+  }
+}
+
+/** A presigned URL. @param options.datetime as `20260101T000000Z`, when it begins to be valid */
+export async function presign(
+  access: BucketAccess,
+  key: string,
+  options: { method: string; datetime: string; validSeconds: number; derivedKeys?: Map<string, ArrayBuffer> },
+): Promise<string> {
+  const url = new URL(`${access.url}/${key}`)
+  url.searchParams.set('X-Amz-Expires', String(options.validSeconds))
+  const signer = new AwsV4Signer({
+    method: options.method,
+    url: url.href,
+    accessKeyId: access.accessKeyId,
+    secretAccessKey: access.secretAccessKey,
+    region: access.region,
+    service: 's3',
+    signQuery: true,
+    datetime: options.datetime,
+    ...(options.derivedKeys === undefined ? {} : { cache: options.derivedKeys }),
+  })
+  return (await signer.sign()).url.href
+}
+
+/** A time in the form of Signature Version 4, `YYYYMMDDTHHMMSSZ`. */
+export function amzDate(epochMs: number): string {
+  return new Date(epochMs).toISOString().replace(/[:-]|\.\d{3}/g, '')
+}

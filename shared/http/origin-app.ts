@@ -1,0 +1,212 @@
+// The origin's HTTP face: every route answered from the bucket and the staging of uploads.
+
+import type { Bucket, Wait } from '../ports/bucket.ts'
+import { deadline } from '../ports/clock.ts'
+import type { Hasher } from '../ports/hasher.ts'
+import type { Uploads } from '../ports/uploads.ts'
+import { blobKey } from '../layout/keys.ts'
+import { type Digest, parseAlgorithm, parseDigest } from '../protocol/digest.ts'
+import { OciError, UpstreamError } from '../protocol/errors.ts'
+import { manifestLimitBytes } from '../protocol/manifest.ts'
+import { parseRepositoryName, type RepositoryName } from '../protocol/names.ts'
+import { parsePageRequest } from '../protocol/paging.ts'
+import { parseChunkRange } from '../protocol/range.ts'
+import { blobUnknown, findBlob } from '../registry/find-blob.ts'
+import { listTags } from '../registry/list-tags.ts'
+import { mountBlob } from '../registry/mount-blob.ts'
+import { pullManifest } from '../registry/pull-manifest.ts'
+import { type Chunk, createPushBlob, OutOfOrderChunk, type PushBlob } from '../registry/push-blob.ts'
+import { pushManifest } from '../registry/push-manifest.ts'
+import { blobResponse, manifestResponse } from './content-response.ts'
+import { tagsResponse, versionResponse } from './plain-responses.ts'
+import { readBody } from './read-body.ts'
+import { createRegistryApp, type FrameDeps, type RegistryApp, type RegistryRequest } from './registry-app.ts'
+import { digestInvalid, type RouteOf } from './routes.ts'
+
+export interface OriginDeps extends FrameDeps {
+  readonly bucket: Bucket
+  readonly uploads: Uploads
+  readonly hasher: Hasher
+  /** Longest time in milliseconds until an answer begins, for all but requests that carry a blob: those have the listener's idle limit. */
+  readonly requestTimeoutMs: number
+}
+
+export function createOriginApp(deps: OriginDeps): RegistryApp {
+  const pushBlob = createPushBlob(deps)
+  return createRegistryApp(deps, async (request) => {
+    request.tier = 'bucket'
+    // A request that carries a blob may take as long as its bytes keep coming.
+    if (request.route.kind === 'upload' || request.route.kind === 'uploads') {
+      return answer(deps.bucket, pushBlob, request, { signal: request.request.signal })
+    }
+    const expired = () => new UpstreamError('bucket', `no answer within ${deps.requestTimeoutMs} ms`)
+    const limit = deadline(deps.clock, deps.requestTimeoutMs, request.request.signal, expired)
+    try {
+      return await answer(deps.bucket, pushBlob, request, limit)
+    } finally {
+      limit.clear()
+    }
+  })
+}
+
+async function answer(bucket: Bucket, pushBlob: PushBlob, request: RegistryRequest, wait: Wait): Promise<Response> {
+  const { route, method } = request
+  switch (route.kind) {
+    case 'version':
+      return versionResponse(method)
+    case 'manifest': {
+      if (method === 'PUT') return putManifest(bucket, request, route, wait)
+      const manifest = await pullManifest(bucket, route.name, route.reference, wait)
+      return manifestResponse(manifest, request.request, route.reference.kind === 'tag')
+    }
+    case 'blob':
+      return getBlob(bucket, request, route, wait)
+    case 'tags': {
+      const asked = parsePageRequest(request.query)
+      return tagsResponse(method, route.name, await listTags(bucket, route.name, asked, wait), asked)
+    }
+    case 'uploads':
+      return startUpload(bucket, pushBlob, request, route, wait)
+    case 'upload':
+      return useUpload(pushBlob, request, route, wait)
+  }
+}
+
+async function putManifest(
+  bucket: Bucket,
+  { request }: RegistryRequest,
+  route: RouteOf<'manifest'>,
+  wait: Wait,
+): Promise<Response> {
+  const bytes = await readBody(request, manifestLimitBytes)
+  const contentType = request.headers.get('Content-Type') ?? undefined
+  const digest = await pushManifest(bucket, { name: route.name, reference: route.reference, bytes, contentType }, wait)
+  return created(`/v2/${route.name}/manifests/${digest}`, digest)
+}
+
+async function getBlob(
+  bucket: Bucket,
+  { request }: RegistryRequest,
+  { name, digest }: RouteOf<'blob'>,
+  wait: Wait,
+): Promise<Response> {
+  const { linked, sizeBytes } = await findBlob(bucket, name, digest, wait)
+  if (!linked || sizeBytes === undefined) throw blobUnknown(name, digest)
+  return blobResponse(bucket, { key: blobKey(digest), digest, sizeBytes }, request, wait)
+}
+
+/** POST: opens a session, mounts a blob, or takes a whole blob at once. */
+async function startUpload(
+  bucket: Bucket,
+  pushBlob: PushBlob,
+  { request, query }: RegistryRequest,
+  { name }: RouteOf<'uploads'>,
+  wait: Wait,
+): Promise<Response> {
+  const mount = query.get('mount')
+  if (mount !== null) {
+    const digest = requireDigest(mount)
+    const from = query.get('from')
+    // A `from` that is no name has no blobs: the client gets a session instead, as the spec wants of a failed mount.
+    const source = from === null ? undefined : parseRepositoryName(from)
+    if ((from === null || source !== undefined) && (await mountBlob(bucket, name, digest, source, wait))) {
+      return created(`/v2/${name}/blobs/${digest}`, digest)
+    }
+  }
+  const whole = query.get('digest')
+  if (whole === null) return sessionResponse(202, name, await pushBlob.start(name, hintedAlgorithm(query), wait), 0)
+  const digest = requireDigest(whole)
+  await pushBlob.whole(name, digest, chunkOf(request), wait)
+  return created(`/v2/${name}/blobs/${digest}`, digest)
+}
+
+/** GET, PATCH, PUT and DELETE of an open session. */
+async function useUpload(
+  pushBlob: PushBlob,
+  { request, method, query }: RegistryRequest,
+  { name, id }: RouteOf<'upload'>,
+  wait: Wait,
+): Promise<Response> {
+  try {
+    switch (method) {
+      case 'PATCH':
+        return sessionResponse(202, name, id, await pushBlob.append(name, id, chunkOf(request), wait))
+      case 'PUT': {
+        const digest = requireDigest(query.get('digest') ?? '')
+        await pushBlob.finish(name, id, digest, chunkOf(request), wait)
+        return created(`/v2/${name}/blobs/${digest}`, digest)
+      }
+      case 'DELETE':
+        await pushBlob.cancel(name, id, wait)
+        return new Response(null, { status: 204, headers: { 'Cache-Control': 'no-store' } })
+      default:
+        return sessionResponse(204, name, id, await pushBlob.status(name, id, wait))
+    }
+  } catch (error) {
+    if (!(error instanceof OutOfOrderChunk)) throw error
+    const detail = `the next chunk begins at byte ${error.sizeBytes}`
+    throw new OciError('BLOB_UPLOAD_INVALID', detail, {
+      status: 416,
+      headers: sessionHeaders(name, id, error.sizeBytes),
+    })
+  }
+}
+
+function chunkOf(request: Request): Chunk {
+  const range = request.headers.get('Content-Range')
+  const parsed = range === null ? undefined : parseChunkRange(range)
+  if (range !== null && parsed === undefined) {
+    throw new OciError('BLOB_UPLOAD_INVALID', 'Content-Range is <first byte>-<last byte>, e.g. 0-1023')
+  }
+  const length = request.headers.get('Content-Length')
+  return {
+    body: request.body ?? new Blob([]).stream(),
+    range: parsed,
+    lengthBytes: length === null ? undefined : Number(length),
+  }
+}
+
+function requireDigest(text: string): Digest {
+  const digest = parseDigest(text)
+  if (digest === undefined) throw digestInvalid()
+  return digest
+}
+
+/** `digest-algorithm` says what the upload will be checked with (distribution-spec, development version). */
+function hintedAlgorithm(query: URLSearchParams) {
+  const hint = query.get('digest-algorithm')
+  if (hint === null) return 'sha256'
+  const algorithm = parseAlgorithm(hint)
+  if (algorithm === undefined) throw new OciError('DIGEST_INVALID', 'digest-algorithm is sha256 or sha512')
+  return algorithm
+}
+
+/** Relative, so that it is right behind every proxy, name and port (RFC 9110 section 10.2.2 allows it). */
+function created(location: string, digest: Digest): Response {
+  return new Response(null, {
+    status: 201,
+    headers: {
+      Location: location,
+      'Docker-Content-Digest': digest,
+      'Content-Length': '0',
+      'Cache-Control': 'no-store',
+    },
+  })
+}
+
+function sessionResponse(status: number, name: RepositoryName, id: string, sizeBytes: number): Response {
+  const length: Record<string, string> = status === 204 ? {} : { 'Content-Length': '0' }
+  return new Response(null, {
+    status,
+    headers: { ...sessionHeaders(name, id, sizeBytes), ...length, 'Cache-Control': 'no-store' },
+  })
+}
+
+function sessionHeaders(name: RepositoryName, id: string, sizeBytes: number): Record<string, string> {
+  return {
+    Location: `/v2/${name}/blobs/uploads/${id}`,
+    // Inclusive, so an empty session has no true form; clients know 0-0 from other registries.
+    Range: `0-${Math.max(0, sizeBytes - 1)}`,
+    'Docker-Upload-UUID': id,
+  }
+}

@@ -1,0 +1,137 @@
+// The frame that origin and edge share: parse the route, hand it on, turn failures into answers, write one log line.
+
+import { Hono } from 'hono'
+import { accessRefusal, type AccessRules } from '../auth/access.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
+import type { Random } from '../ports/random.ts'
+import { OciError, UpstreamError } from '../protocol/errors.ts'
+import { isPush, parseRoute, type Route } from './routes.ts'
+import { errorResponse } from './write-error.ts'
+
+/** Which part of the system had the answer: for the log and the client's Server-Timing. */
+export type Tier = 'memory' | 'kv' | 'bucket' | 'redirect' | 'origin' | 'last-known' | 'none'
+
+/** A request whose route is known and allowed. */
+export interface RegistryRequest {
+  readonly request: Request
+  readonly method: string
+  readonly route: Route
+  readonly query: URLSearchParams
+  /** Sent by the client if it is one an id can be, else made here; goes into the log and on to the origin. */
+  readonly id: string
+  /** Lets work go on after the answer, e.g. the filling of a cache. */
+  readonly inBackground: (work: Promise<unknown>) => void
+  /** Set by the handler. */
+  tier: Tier
+}
+
+export interface FrameDeps {
+  readonly log: Log
+  readonly clock: Clock
+  readonly random: Random
+  readonly access: AccessRules
+}
+
+export type RegistryApp = Hono<{ Bindings: object }>
+
+export function createRegistryApp(
+  deps: FrameDeps,
+  handle: (request: RegistryRequest) => Promise<Response>,
+): RegistryApp {
+  const { log, clock, random, access } = deps
+  const app: RegistryApp = new Hono()
+
+  app.all('*', async (context) => {
+    const started = clock.now()
+    const request = context.req.raw
+    const method = request.method
+    const id = requestId(request, random)
+    const { path, query } = splitUrl(request.url)
+    const logged: { route?: Route; tier: Tier } = { tier: 'none' }
+    let response: Response
+    try {
+      const route = parseRoute(method, path)
+      logged.route = route
+      const refusal = accessRefusal(access, isPush(method, route), 'name' in route ? route.name : undefined)
+      if (refusal !== undefined) throw refusal
+      const registryRequest: RegistryRequest = {
+        request,
+        method,
+        route,
+        query: new URLSearchParams(query),
+        id,
+        inBackground: (work) => {
+          const safe = work.catch((error: unknown) => log.warn('background work failed', { id }, error))
+          waitUntil(context, safe)
+        },
+        tier: 'none',
+      }
+      response = await handle(registryRequest)
+      logged.tier = registryRequest.tier
+    } catch (error) {
+      const failure = request.signal.aborted ? clientLeft : error
+      if (failure instanceof UpstreamError) log.warn('a dependency failed', { id, source: failure.source }, failure)
+      else if (!(failure instanceof OciError)) log.error('a request failed', { id }, failure)
+      response = errorResponse(failure, method)
+    }
+    const ms = clock.now() - started
+    response.headers.set('Docker-Distribution-API-Version', 'registry/2.0')
+    response.headers.set('X-Request-Id', id)
+    response.headers.set('Server-Timing', `${logged.tier};dur=${ms}`)
+    log.info('request', {
+      id,
+      method,
+      route: logged.route?.kind,
+      ...describe(logged.route),
+      status: response.status,
+      bytes: Number(response.headers.get('Content-Length') ?? 0),
+      tier: logged.tier,
+      ms,
+    })
+    return response
+  })
+  return app
+}
+
+/** Nobody reads this answer; its status tells the log that the fault was not ours (499, as nginx writes it). */
+const clientLeft = new OciError('BLOB_UPLOAD_INVALID', 'the client left before the request was whole', { status: 499 })
+
+function describe(route: Route | undefined): { name?: string; digest?: string; tag?: string } {
+  if (route === undefined || route.kind === 'version') return {}
+  if (route.kind === 'blob') return { name: route.name, digest: route.digest }
+  if (route.kind !== 'manifest') return { name: route.name }
+  const { reference } = route
+  return reference.kind === 'tag'
+    ? { name: route.name, tag: reference.tag }
+    : { name: route.name, digest: reference.digest }
+}
+
+function requestId(request: Request, random: Random): string {
+  const sent = request.headers.get('X-Request-Id')
+  return sent !== null && /^[A-Za-z0-9-]{8,64}$/.test(sent) ? sent : random.uuid()
+}
+
+/** Path and query as they were sent: `new URL` would rewrite `..` and percent-encoding before the parser sees them. */
+function splitUrl(url: string): { path: string; query: string } {
+  const pathStart = url.indexOf('/', url.indexOf('://') + 3)
+  const pathAndQuery = pathStart === -1 ? '/' : url.slice(pathStart)
+  const mark = pathAndQuery.indexOf('?')
+  return mark === -1
+    ? { path: pathAndQuery, query: '' }
+    : { path: pathAndQuery.slice(0, mark), query: pathAndQuery.slice(mark) }
+}
+
+/** On Workers the runtime has to be told of work that outlives the answer; on Node it simply goes on. */
+function waitUntil(
+  context: { executionCtx: { waitUntil(work: Promise<unknown>): void } },
+  work: Promise<unknown>,
+): void {
+  let execution
+  try {
+    execution = context.executionCtx
+  } catch {
+    return // Hono throws where the runtime has no execution context.
+  }
+  execution.waitUntil(work)
+}

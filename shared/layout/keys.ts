@@ -1,0 +1,92 @@
+// Every key of the bucket is built and parsed here and nowhere else. docs/storage-layout.md is this file in words.
+// The `docker/registry/v2` part is the layout of CNCF Distribution v2, so that it can serve our bucket and we its.
+
+import type { Brand } from '../protocol/brand.ts'
+import { algorithmOf, type Digest, hexOf, parseDigest } from '../protocol/digest.ts'
+import { parseTag, type RepositoryName, type Tag } from '../protocol/names.ts'
+
+/** The key of an object in the bucket: segments of ASCII letters, digits and `._-`, joined by single slashes. */
+export type Key = Brand<string, 'Key'>
+
+/** The beginning of keys; ends with a slash, so that `a/` never matches `ab/…`. */
+export type KeyPrefix = Brand<string, 'KeyPrefix'>
+
+const root = 'docker/registry/v2'
+
+/** No segment begins with a dot: that keeps `.` and `..` out, and leaves such names to adapters. */
+const keyGrammar = /^[A-Za-z0-9_-][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$/
+
+/** The bytes of a blob or manifest. */
+export function blobKey(digest: Digest): Key {
+  return `${root}/blobs/${algorithmOf(digest)}/${hexOf(digest).slice(0, 2)}/${hexOf(digest)}/data` as Key
+}
+
+/** The digest whose bytes lie under `key`; undefined where it is no key of a blob. */
+export function parseBlobKey(key: string): Digest | undefined {
+  const match = new RegExp(`^${root}/blobs/([a-z0-9]+)/([0-9a-f]{2})/([0-9a-f]+)/data$`).exec(key)
+  if (!match || !match[3]?.startsWith(match[2] ?? '')) return undefined
+  return parseDigest(`${match[1]}:${match[3]}`)
+}
+
+/** A blob belongs to a repository. */
+export function layerLinkKey(name: RepositoryName, digest: Digest): Key {
+  return `${repository(name)}/_layers/${algorithmOf(digest)}/${hexOf(digest)}/link` as Key
+}
+
+/** A manifest belongs to a repository. */
+export function revisionLinkKey(name: RepositoryName, digest: Digest): Key {
+  return `${repository(name)}/_manifests/revisions/${algorithmOf(digest)}/${hexOf(digest)}/link` as Key
+}
+
+/** What a tag names now. */
+export function tagLinkKey(name: RepositoryName, tag: Tag): Key {
+  return `${tagsPrefix(name)}${tag}/current/link` as Key
+}
+
+/** That a tag has named this manifest, now or before. */
+export function tagIndexLinkKey(name: RepositoryName, tag: Tag, digest: Digest): Key {
+  return `${tagsPrefix(name)}${tag}/index/${algorithmOf(digest)}/${hexOf(digest)}/link` as Key
+}
+
+/** One folder a tag. */
+export function tagsPrefix(name: RepositoryName): KeyPrefix {
+  return `${repository(name)}/_manifests/tags/` as KeyPrefix
+}
+
+/** The tag whose folder a listing of `tagsPrefix` gave; undefined for what is no tag. */
+export function parseTagFolder(name: RepositoryName, folder: string): Tag | undefined {
+  const prefix = tagsPrefix(name)
+  return folder.startsWith(prefix) && folder.endsWith('/') ? parseTag(folder.slice(prefix.length, -1)) : undefined
+}
+
+/** Bytes of an open upload that begin at `offset`. */
+export function uploadKey(uploadId: string, offset: number): Key {
+  return `mirrorball/uploads/${uploadId}/${offset}` as Key
+}
+
+/** The content of a link file is the digest and nothing else. */
+export function linkContent(digest: Digest): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(digest)
+}
+
+/** The digest a link file names; undefined where it is damaged. */
+export function parseLink(bytes: Uint8Array): Digest | undefined {
+  return parseDigest(new TextDecoder().decode(bytes).trim())
+}
+
+function repository(name: RepositoryName): string {
+  return `${root}/repositories/${name}`
+}
+
+/** The key in a path that a stranger sent (the bucket's HTTP face); undefined where it is not well-formed. */
+export function parseKey(path: string): Key | undefined {
+  if (path.length > 1024 || !keyGrammar.test(path)) return undefined
+  return path as Key
+}
+
+/** The prefix in a listing that a stranger asked for: empty, or well-formed segments each with its slash. */
+export function parseKeyPrefix(path: string): KeyPrefix | undefined {
+  return path === '' || (path.endsWith('/') && parseKey(path.slice(0, -1)) !== undefined)
+    ? (path as KeyPrefix)
+    : undefined
+}

@@ -1,0 +1,14 @@
+// Hashing of streams. Bytes that are held whole are hashed by protocol/digest.ts.
+
+import type { Digest, DigestAlgorithm } from '../protocol/digest.ts'
+
+export interface RunningHash {
+  readonly algorithm: DigestAlgorithm
+  update(chunk: Uint8Array): void
+  /** Ends the hash; it takes no more bytes afterwards. */
+  digest(): Digest
+}
+
+export interface Hasher {
+  start(algorithm: DigestAlgorithm): RunningHash
+}

@@ -1,0 +1,37 @@
+// Staging of blobs while they are uploaded. Bytes only: that they match a digest is checked by registry/push-blob.ts.
+// Adapter: origin/upload/fs-uploads.ts; contract: test/contract/uploads.contract.ts.
+
+import type { Key } from '../layout/keys.ts'
+import type { Wait } from './bucket.ts'
+
+export interface Uploads {
+  /** Makes an empty upload. */
+  create(id: string, wait: Wait): Promise<void>
+
+  /** Bytes staged so far; undefined where there is no such upload. */
+  size(id: string, wait: Wait): Promise<number | undefined>
+
+  /**
+   * Adds a stream at the end, which is `offset`, and returns the new size. What arrived before the stream broke or the
+   * signal was aborted stays staged. `onStored` sees every stored byte once, in order.
+   */
+  append(
+    id: string,
+    offset: number,
+    body: ReadableStream<Uint8Array>,
+    onStored: (chunk: Uint8Array) => void,
+    wait: Wait,
+  ): Promise<number>
+
+  /** The staged bytes from the beginning. */
+  read(id: string, wait: Wait): Promise<ReadableStream<Uint8Array>>
+
+  /** Takes back everything from `size` on. */
+  truncate(id: string, size: number, wait: Wait): Promise<void>
+
+  /** Makes the staged bytes the object `key`, whole and durable, and ends the upload. An object that is there is replaced. */
+  publish(id: string, key: Key, wait: Wait): Promise<void>
+
+  /** Ends the upload and frees its bytes. */
+  remove(id: string, wait: Wait): Promise<void>
+}

@@ -1,0 +1,203 @@
+// Blob uploads: sessions that take bytes in any number of requests, and publish them once their digest was checked.
+// Source: OCI distribution-spec 1.1, "Pushing a blob in chunks" and "Pushing a blob monolithically".
+
+import { LRUCache } from 'lru-cache'
+import { blobKey, layerLinkKey, linkContent } from '../layout/keys.ts'
+import type { Bucket, Wait } from '../ports/bucket.ts'
+import type { Hasher, RunningHash } from '../ports/hasher.ts'
+import type { Random } from '../ports/random.ts'
+import type { Uploads } from '../ports/uploads.ts'
+import { algorithmOf, type Digest, type DigestAlgorithm, digestOf, hexOf } from '../protocol/digest.ts'
+import { OciError } from '../protocol/errors.ts'
+import type { RepositoryName } from '../protocol/names.ts'
+import { type ByteRange, rangeLength } from '../protocol/range.ts'
+
+/** Bytes that a client adds to a session with one request. */
+export interface Chunk {
+  readonly body: ReadableStream<Uint8Array>
+  /** Where the client says these bytes belong; undefined: at the end. */
+  readonly range: ByteRange | undefined
+  /** The request's Content-Length, where it had one. */
+  readonly lengthBytes: number | undefined
+}
+
+export interface PushBlob {
+  /** Opens a session. @param algorithm the digest will be of, where the client said so; saves reading the bytes again */
+  start(name: RepositoryName, algorithm: DigestAlgorithm, wait: Wait): Promise<string>
+  /** Bytes taken so far. */
+  status(name: RepositoryName, id: string, wait: Wait): Promise<number>
+  /** Adds bytes; returns how many there are now. */
+  append(name: RepositoryName, id: string, chunk: Chunk, wait: Wait): Promise<number>
+  /** Adds the last bytes, checks the digest and publishes. When it resolves the blob is durable and belongs to `name`. */
+  finish(name: RepositoryName, id: string, digest: Digest, chunk: Chunk, wait: Wait): Promise<void>
+  /** Takes a whole blob in one request (POST with a digest). A failure leaves nothing behind. */
+  whole(name: RepositoryName, digest: Digest, chunk: Chunk, wait: Wait): Promise<void>
+  /** Ends a session and forgets its bytes. */
+  cancel(name: RepositoryName, id: string, wait: Wait): Promise<void>
+}
+
+/**
+ * How many sessions keep a running hash. What falls out, as after a restart, costs one reading of the staged bytes when the upload ends.
+ */
+const runningHashLimit = 1000
+
+/** For tidying up, which a client that left must not stop. */
+const unhurried: Wait = { signal: new AbortController().signal }
+
+/** A chunk's range did not begin where the session stands: the client can ask, and go on from there. */
+export class OutOfOrderChunk extends Error {
+  override readonly name = 'OutOfOrderChunk'
+  readonly sizeBytes: number
+
+  constructor(sizeBytes: number) {
+    super(`the session stands at ${sizeBytes}`)
+    this.sizeBytes = sizeBytes
+  }
+}
+
+export function createPushBlob(deps: { bucket: Bucket; uploads: Uploads; hasher: Hasher; random: Random }): PushBlob {
+  const { bucket, uploads, hasher, random } = deps
+  const hashes = new LRUCache<string, { hash: RunningHash; sizeBytes: number }>({ max: runningHashLimit })
+  const turns = createTurns()
+
+  /** The size of a session that belongs to this repository. An id is nothing without its name. */
+  async function sizeOf(name: RepositoryName, id: string, wait: Wait): Promise<number> {
+    const size = (await belongsTo(name, id)) ? await uploads.size(id, wait) : undefined
+    if (size === undefined)
+      throw new OciError('BLOB_UPLOAD_UNKNOWN', `${name} has no upload ${id}; begin again with POST`)
+    return size
+  }
+
+  async function add(id: string, sizeBytes: number, chunk: Chunk, wait: Wait): Promise<number> {
+    if (chunk.range !== undefined && chunk.range.start !== sizeBytes) throw new OutOfOrderChunk(sizeBytes)
+    const expected = chunk.range === undefined ? undefined : rangeLength(chunk.range)
+    const refuseLength = (actual: string) =>
+      new OciError('SIZE_INVALID', `Content-Range is of ${expected} bytes, but the body has ${actual}`)
+    if (expected !== undefined && chunk.lengthBytes !== undefined && chunk.lengthBytes !== expected) {
+      throw refuseLength(String(chunk.lengthBytes))
+    }
+    const hashed = hashes.get(id)
+    const running = hashed?.sizeBytes === sizeBytes ? hashed : undefined
+    const after = await uploads.append(
+      id,
+      sizeBytes,
+      chunk.body,
+      (stored) => {
+        if (running === undefined) return
+        running.hash.update(stored)
+        running.sizeBytes += stored.byteLength
+      },
+      wait,
+    )
+    if (expected !== undefined && after - sizeBytes !== expected) {
+      await takeBack(id, sizeBytes, wait)
+      throw refuseLength(String(after - sizeBytes))
+    }
+    return after
+  }
+
+  async function takeBack(id: string, sizeBytes: number, wait: Wait): Promise<void> {
+    hashes.delete(id)
+    await uploads.truncate(id, sizeBytes, wait)
+  }
+
+  /** The digest of what is staged: the running one if it saw every byte, else by reading them. */
+  async function stagedDigest(id: string, algorithm: DigestAlgorithm, sizeBytes: number, wait: Wait): Promise<Digest> {
+    const running = hashes.get(id)
+    hashes.delete(id)
+    if (running?.sizeBytes === sizeBytes && running.hash.algorithm === algorithm) return running.hash.digest()
+    const hash = hasher.start(algorithm)
+    for await (const bytes of await uploads.read(id, wait)) hash.update(bytes)
+    return hash.digest()
+  }
+
+  async function start(name: RepositoryName, algorithm: DigestAlgorithm, wait: Wait): Promise<string> {
+    const id = `${random.uuid()}-${await ownerMark(name)}`
+    await uploads.create(id, wait)
+    hashes.set(id, { hash: hasher.start(algorithm), sizeBytes: 0 })
+    return id
+  }
+
+  async function finish(name: RepositoryName, id: string, digest: Digest, chunk: Chunk, wait: Wait) {
+    await turns.take(id, wait, async (turn) => {
+      const before = await sizeOf(name, id, turn)
+      const sizeBytes = await add(id, before, chunk, turn)
+      const actual = await stagedDigest(id, algorithmOf(digest), sizeBytes, turn)
+      if (actual !== digest) {
+        // The session stays as it was before this request: a refusal changes nothing.
+        await takeBack(id, before, turn)
+        throw new OciError(
+          'DIGEST_INVALID',
+          `the ${sizeBytes} bytes of the upload have the digest ${actual}, not ${digest}`,
+        )
+      }
+      await uploads.publish(id, blobKey(digest), turn)
+      await bucket.write(layerLinkKey(name, digest), linkContent(digest), turn)
+    })
+  }
+
+  return {
+    start,
+    status: sizeOf,
+    finish,
+
+    async append(name, id, chunk, wait) {
+      return turns.take(id, wait, async (turn) => add(id, await sizeOf(name, id, turn), chunk, turn))
+    },
+
+    async whole(name, digest, chunk, wait) {
+      const id = await start(name, algorithmOf(digest), wait)
+      try {
+        await finish(name, id, digest, chunk, wait)
+      } catch (error) {
+        // The client never learnt of this session, so nobody else would end it. Its signal may be the reason we are here.
+        if ((await uploads.size(id, unhurried)) !== undefined) await uploads.remove(id, unhurried)
+        throw error
+      }
+    },
+
+    async cancel(name, id, wait) {
+      await turns.take(id, wait, async (turn) => {
+        await sizeOf(name, id, turn)
+        hashes.delete(id)
+        await uploads.remove(id, turn)
+      })
+    },
+  }
+}
+
+/**
+ * Binds a session to its repository without storing anything: an id ends with a hash of the name, so it only fits there.
+ */
+async function ownerMark(name: RepositoryName): Promise<string> {
+  return hexOf(await digestOf(new TextEncoder().encode(name))).slice(0, 16)
+}
+
+async function belongsTo(name: RepositoryName, id: string): Promise<boolean> {
+  return /^[0-9a-f-]{36}-[0-9a-f]{16}$/.test(id) && id.endsWith(`-${await ownerMark(name)}`)
+}
+
+/**
+ * One request at a time works on a session, and the newest wins: it interrupts the one before and waits until that has let go.
+ * A client whose connection broke comes back long before we notice that the old connection is dead.
+ */
+function createTurns() {
+  const current = new Map<string, { controller: AbortController; ended: Promise<void> }>()
+  return {
+    async take<Result>(id: string, wait: Wait, work: (turn: Wait) => Promise<Result>): Promise<Result> {
+      const before = current.get(id)
+      before?.controller.abort(new OciError('BLOB_UPLOAD_INVALID', `another request went on with upload ${id}`))
+      const controller = new AbortController()
+      const ended = Promise.withResolvers<void>()
+      const turn = { controller, ended: ended.promise }
+      current.set(id, turn)
+      try {
+        await before?.ended
+        return await work({ signal: AbortSignal.any([wait.signal, controller.signal]) })
+      } finally {
+        ended.resolve()
+        if (current.get(id) === turn) current.delete(id)
+      }
+    },
+  }
+}

@@ -1,0 +1,82 @@
+// Puts the worker together: adapters of Workers, decisions of shared/edge.
+
+import { createBlobFinder } from '../shared/edge/blob-finder.ts'
+import { createCachedManifests } from '../shared/edge/cached-manifests.ts'
+import { createEdgeApp } from '../shared/edge/edge-app.ts'
+import { createHttpBucket } from '../shared/edge/http-bucket.ts'
+import { createMemoryCache } from '../shared/edge/memory-cache.ts'
+import { createOriginClient } from '../shared/edge/origin-client.ts'
+import { type BucketAccess, createSignedLinks } from '../shared/edge/signed-links.ts'
+import type { RegistryApp } from '../shared/http/registry-app.ts'
+import type { Clock } from '../shared/ports/clock.ts'
+import type { WorkerConfig } from './config.ts'
+import { createConsoleLog } from './console-log.ts'
+import { createKvCache } from './kv-cache.ts'
+import { createR2Bucket } from './r2-bucket.ts'
+
+/** Milliseconds until a KV read is given up and the bucket asked. */
+const cacheTimeoutMs = 2000
+
+export function composeEdge(config: WorkerConfig): RegistryApp {
+  const clock = workerClock
+  const log = createConsoleLog(config.LOG_LEVEL)
+  const access = bucketAccess(config)
+  const bucket =
+    config.BUCKET === undefined
+      ? createHttpBucket({ access: required(access), clock, fetch: boundFetch })
+      : createR2Bucket(config.BUCKET)
+  return createEdgeApp({
+    log,
+    clock,
+    random: { uuid: () => crypto.randomUUID() },
+    access: { anonymous: config.ACCESS_ANONYMOUS },
+    bucket,
+    links: access === undefined ? undefined : createSignedLinks(access, clock),
+    manifests: createCachedManifests({
+      bucket,
+      memory: createMemoryCache(config.MEMORY_CACHE_MIB * 1024 * 1024),
+      shared: config.MANIFESTS === undefined ? undefined : createKvCache(config.MANIFESTS),
+      clock,
+      log,
+      cacheTimeoutMs,
+    }),
+    blobs: createBlobFinder({ bucket, clock }),
+    origin: createOriginClient({
+      originUrl: config.ORIGIN_URL,
+      timeoutMs: config.ORIGIN_TIMEOUT_MS,
+      clock,
+      fetch: boundFetch,
+    }),
+    bucketTimeoutMs: config.BUCKET_TIMEOUT_MS,
+  })
+}
+
+/** In workerd, time stands still between waits, so that is how exact this clock is. */
+const workerClock: Clock = {
+  now: () => Date.now(),
+  after(ms, callback) {
+    const timer = setTimeout(callback, ms)
+    return () => clearTimeout(timer)
+  },
+}
+
+/** workerd's fetch wants to be called as a function of the global object. */
+const boundFetch: typeof fetch = (input, init) => fetch(input, init)
+
+function bucketAccess(config: WorkerConfig): BucketAccess | undefined {
+  const { BUCKET_URL, BUCKET_ACCESS_KEY_ID, BUCKET_SECRET_ACCESS_KEY, BUCKET_REGION } = config
+  if (BUCKET_URL === undefined || BUCKET_ACCESS_KEY_ID === undefined || BUCKET_SECRET_ACCESS_KEY === undefined)
+    return undefined
+  return {
+    url: BUCKET_URL,
+    region: BUCKET_REGION,
+    accessKeyId: BUCKET_ACCESS_KEY_ID,
+    secretAccessKey: BUCKET_SECRET_ACCESS_KEY,
+  }
+}
+
+/** The configuration's schema makes sure of it. */
+function required(access: BucketAccess | undefined): BucketAccess {
+  if (access === undefined) throw new Error('BUCKET_URL is needed where no R2 bucket is bound')
+  return access
+}

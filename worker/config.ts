@@ -1,0 +1,58 @@
+// What the worker is configured with: bindings and variables of wrangler.toml. All faults are reported at once.
+
+import * as v from 'valibot'
+import { accessRulesSchema } from '../shared/auth/access.ts'
+import { logLevels } from '../shared/ports/log.ts'
+
+const httpUrl = v.pipe(
+  v.string(),
+  v.regex(/^https?:\/\/[^/\s?#]+(?:\/[^\s?#]*[^/\s?#])?$/, 'must be an http(s) URL without a slash at the end'),
+)
+const text = v.pipe(v.string(), v.minLength(1, 'must not be empty'))
+const milliseconds = v.pipe(v.union([v.string(), v.number()]), v.toNumber(), v.integer(), v.minValue(1))
+
+const bindingsSchema = v.object({
+  /** R2 bucket; where it is not bound, the bucket is read over HTTP at BUCKET_URL. */
+  BUCKET: v.optional(v.custom<R2Bucket>((value) => typeof value === 'object', 'must be an R2 binding')),
+  /** KV namespace for manifests. */
+  MANIFESTS: v.optional(v.custom<KVNamespace>((value) => typeof value === 'object', 'must be a KV binding')),
+  BUCKET_URL: v.optional(httpUrl),
+  BUCKET_REGION: v.optional(text, 'auto'),
+  BUCKET_ACCESS_KEY_ID: v.optional(text),
+  BUCKET_SECRET_ACCESS_KEY: v.optional(text),
+  ORIGIN_URL: httpUrl,
+  ACCESS_ANONYMOUS: accessRulesSchema.entries.anonymous,
+  MEMORY_CACHE_MIB: v.optional(
+    v.pipe(v.union([v.string(), v.number()]), v.toNumber(), v.integer(), v.minValue(1), v.maxValue(96)),
+    16,
+  ),
+  BUCKET_TIMEOUT_MS: v.optional(milliseconds, 10_000),
+  ORIGIN_TIMEOUT_MS: v.optional(milliseconds, 30_000),
+  LOG_LEVEL: v.optional(v.picklist(logLevels, `must be one of ${logLevels.join(', ')}`), 'info'),
+})
+
+const workerConfigSchema = v.pipe(
+  bindingsSchema,
+  v.check(
+    (env) => env.BUCKET !== undefined || env.BUCKET_URL !== undefined,
+    'BUCKET (R2 binding) or BUCKET_URL must be set',
+  ),
+  v.check(
+    (env) =>
+      env.BUCKET_URL === undefined ||
+      (env.BUCKET_ACCESS_KEY_ID !== undefined && env.BUCKET_SECRET_ACCESS_KEY !== undefined),
+    'with BUCKET_URL, BUCKET_ACCESS_KEY_ID and the secret BUCKET_SECRET_ACCESS_KEY must be set',
+  ),
+)
+
+export type WorkerConfig = v.InferOutput<typeof workerConfigSchema>
+
+/** @throws Error that names every variable at fault and what it must be, never a value */
+export function parseWorkerConfig(env: unknown): WorkerConfig {
+  const result = v.safeParse(workerConfigSchema, env)
+  if (result.success) return Object.freeze(result.output)
+  const faults = result.issues.map(
+    (issue) => `${v.getDotPath(issue) ?? 'configuration'}: ${issue.message.replace(/ but received .*/, '')}`,
+  )
+  throw new Error(`the worker is not configured: ${faults.join('; ')}`)
+}
