@@ -9,6 +9,7 @@ import { createOriginClient } from '../shared/edge/origin-client.ts'
 import { type BucketAccess, createSignedLinks } from '../shared/edge/signed-links.ts'
 import type { RegistryApp } from '../shared/http/registry-app.ts'
 import type { Clock } from '../shared/ports/clock.ts'
+import type { Fetch } from '../shared/ports/fetch.ts'
 import type { WorkerConfig } from './config.ts'
 import { createConsoleLog } from './console-log.ts'
 import { createKvCache } from './kv-cache.ts'
@@ -61,7 +62,7 @@ const workerClock: Clock = {
 }
 
 /** workerd's fetch wants to be called as a function of the global object. */
-const boundFetch: typeof fetch = (input, init) => fetch(input, init)
+const boundFetch: Fetch = (url, init) => fetch(url, init)
 
 function bucketAccess(config: WorkerConfig): BucketAccess | undefined {
   const { BUCKET_URL, BUCKET_ACCESS_KEY_ID, BUCKET_SECRET_ACCESS_KEY, BUCKET_REGION } = config

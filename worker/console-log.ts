@@ -22,7 +22,7 @@ export function createConsoleLog(level: LogLevel): Log {
 
 function describe(error: unknown): string | undefined {
   if (error === undefined) return undefined
-  if (!(error instanceof Error)) return String(error)
+  if (!(error instanceof Error)) return JSON.stringify(error)
   const cause = error.cause === undefined ? '' : ` <- ${describe(error.cause)}`
   return `${error.stack ?? error.message}${cause}`
 }

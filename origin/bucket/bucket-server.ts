@@ -2,7 +2,7 @@
 // GET, HEAD, Range and ListObjectsV2, every request signed. Source: Amazon S3 API Reference.
 
 import { XMLBuilder } from 'fast-xml-parser'
-import { blobResponse } from '../../shared/http/content-response.ts'
+import { blobResponse, objectResponse } from '../../shared/http/content-response.ts'
 import { type Key, type KeyPrefix, parseBlobKey, parseKey, parseKeyPrefix } from '../../shared/layout/keys.ts'
 import type { BucketReader, ListEntry, Wait } from '../../shared/ports/bucket.ts'
 import type { Clock } from '../../shared/ports/clock.ts'
@@ -15,9 +15,6 @@ export const bucketName = 'mirrorball'
 
 /** Entries of a listing's page, S3's own. */
 const listPageLimit = 1000
-
-/** Bytes; what is not content under a digest is a small object. */
-const smallObjectLimitBytes = 16 * 1024 * 1024
 
 export interface BucketServerDeps {
   readonly bucket: BucketReader
@@ -57,19 +54,10 @@ async function answer({ bucket, rules, clock }: BucketServerDeps, request: Reque
   if (key === undefined || sizeBytes === undefined) return s3Error(request, 404, 'NoSuchKey', 'there is no such object')
   const digest = parseBlobKey(key)
   if (digest !== undefined) return blobResponse(bucket, { key, digest, sizeBytes }, request, request)
-  return smallObject(bucket, key, request)
-}
-
-/** Links and the like change: nobody may keep them. */
-async function smallObject(bucket: BucketReader, key: Key, request: Request): Promise<Response> {
-  const bytes = await bucket.read(key, smallObjectLimitBytes, request)
-  if (bytes === undefined) return s3Error(request, 404, 'NoSuchKey', 'there is no such object')
-  const headers = {
-    'Content-Type': 'application/octet-stream',
-    'Content-Length': String(bytes.byteLength),
-    'Cache-Control': 'no-store',
-  }
-  return new Response(request.method === 'HEAD' ? null : bytes, { headers })
+  // Links and the like change: nobody may keep them.
+  const headers = new Headers({ 'Content-Type': 'application/octet-stream', 'Cache-Control': 'no-store' })
+  const range = request.headers.get('Range') ?? undefined
+  return objectResponse(bucket, { key, sizeBytes }, headers, range, request.method, request)
 }
 
 /** ListObjectsV2. Its continuation is the last path of the page before. */
@@ -161,7 +149,7 @@ function xmlResponse(
     '?xml': { '@_version': '1.0', '@_encoding': 'UTF-8' },
     ...document,
   })
-  const body = new TextEncoder().encode(String(xml))
+  const body = new TextEncoder().encode(xml)
   return new Response(request.method === 'HEAD' ? null : body, {
     status,
     headers: {

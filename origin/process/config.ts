@@ -138,7 +138,7 @@ function collectSettings(entries: Entries, sections: readonly string[]): Setting
   return Object.entries(entries).flatMap(([name, schema]) => {
     const names = [...sections, name]
     if (isSection(schema)) return collectSettings(schema.entries, names)
-    const fallback: unknown = v.getDefault(schema as Parameters<typeof v.getDefault>[0])
+    const fallback = v.getDefault(schema) as string | number | undefined
     const path = names.join('.')
     return [
       {
@@ -146,7 +146,7 @@ function collectSettings(entries: Entries, sections: readonly string[]): Setting
         environment: `MIRRORBALL_${names.join('_').toUpperCase()}`,
         option: optionName(path),
         about: v.getDescription(schema) ?? '',
-        default: fallback === undefined ? undefined : String(fallback),
+        default: fallback === undefined ? undefined : `${fallback}`,
       },
     ]
   })

@@ -1,6 +1,6 @@
 // An HTTP listener that can be drained.
 
-import { createAdaptorServer } from '@hono/node-server'
+import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
 import type { AddressInfo } from 'node:net'
 import { createServer, type Server } from 'node:http'
 import type { ListenAddress } from './config.ts'
@@ -19,7 +19,11 @@ export async function listenHttp(options: {
   readonly idleTimeoutMs: number
 }): Promise<HttpListener> {
   const server = createAdaptorServer({
-    fetch: options.fetch,
+    async fetch(request, env) {
+      const response = await options.fetch(request)
+      discardRest(env as HttpBindings)
+      return response
+    },
     createServer,
     // A push may take hours; what must not is silence, and `timeout` sees to that.
     serverOptions: { requestTimeout: 0 },
@@ -34,6 +38,18 @@ export async function listenHttp(options: {
   })
   const { port } = server.address() as AddressInfo
   return { address: { host: options.address.host, port }, drain: (drainMs) => drain(server, drainMs) }
+}
+
+/**
+ * A request may be answered before its body was read to the end (too large, refused, gone wrong). The rest has to be
+ * read away before the connection takes another request; the library does so for half a second, then it closes. But
+ * where a part of the body was read, the stream it was read by still listens and would pause the connection for good.
+ */
+function discardRest({ incoming, outgoing }: HttpBindings): void {
+  if (incoming.readableEnded) return
+  outgoing.once('finish', () => {
+    if (!incoming.readableEnded) incoming.removeAllListeners('data').resume()
+  })
 }
 
 async function drain(server: Server, drainMs: number): Promise<void> {

@@ -4,10 +4,11 @@ import { parseXml, XmlElement } from '@rgrove/parse-xml'
 import { AwsV4Signer } from 'aws4fetch'
 import type { BucketReader, ListEntry, Wait } from '../ports/bucket.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { Fetch } from '../ports/fetch.ts'
 import { UpstreamError } from '../protocol/errors.ts'
 import { type BucketAccess, amzDate } from './signed-links.ts'
 
-export function createHttpBucket(deps: { access: BucketAccess; clock: Clock; fetch: typeof fetch }): BucketReader {
+export function createHttpBucket(deps: { access: BucketAccess; clock: Clock; fetch: Fetch }): BucketReader {
   const { access, clock } = deps
   const derivedKeys = new Map<string, ArrayBuffer>()
 
@@ -68,14 +69,14 @@ export function createHttpBucket(deps: { access: BucketAccess; clock: Clock; fet
       )
       if (response === undefined) return undefined
       if (response.body === null) throw new UpstreamError('bucket', `${key} came without a body`)
-      if (range === undefined) return { sizeBytes: contentLength(response), body: response.body as OpenedBody }
+      if (range === undefined) return { sizeBytes: contentLength(response), body: response.body }
       // RFC 9110 section 15.3.7: a server may ignore Range, and then sends 200 with everything.
       const total = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(response.headers.get('Content-Range') ?? '')
       if (response.status !== 206 || Number(total?.[1]) !== range.start || Number(total?.[2]) !== range.end) {
         await response.body.cancel()
         throw new UpstreamError('bucket', `${key} came with another range than asked for`)
       }
-      return { sizeBytes: Number(total?.[3]), body: response.body as OpenedBody }
+      return { sizeBytes: Number(total?.[3]), body: response.body }
     },
 
     async *list(prefix, after, wait) {
@@ -93,9 +94,6 @@ export function createHttpBucket(deps: { access: BucketAccess; clock: Clock; fet
     },
   }
 }
-
-/** What fetch gives are plain, unshared bytes; its type does not say so. */
-type OpenedBody = ReadableStream<Uint8Array<ArrayBuffer>>
 
 function contentLength(response: Response): number {
   const length = response.headers.get('Content-Length')

@@ -1,6 +1,7 @@
 // Hands a request on to the origin and its answer back, both as streams.
 
 import { deadline, type Clock } from '../ports/clock.ts'
+import type { Fetch } from '../ports/fetch.ts'
 import { UpstreamError } from '../protocol/errors.ts'
 
 export interface OriginClient {
@@ -31,7 +32,7 @@ export function createOriginClient(deps: {
   originUrl: string
   timeoutMs: number
   clock: Clock
-  fetch: typeof fetch
+  fetch: Fetch
 }): OriginClient {
   const { timeoutMs, clock } = deps
   const origin = new URL(deps.originUrl)
@@ -48,7 +49,7 @@ export function createOriginClient(deps: {
         request.signal,
         () => new UpstreamError('origin', `nothing came for ${timeoutMs} ms`),
       )
-      const body = request.body === null ? null : watched(request.body, limit.extend)
+      const body = request.body === null ? null : watched(request.body, () => limit.extend())
       try {
         const answer = await deps.fetch(target, {
           method: request.method,

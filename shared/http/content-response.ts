@@ -31,17 +31,28 @@ export async function blobResponse(
     'Cache-Control': contentCacheControl,
     'Docker-Content-Digest': digest,
     ETag: etagOf(digest),
-    'Accept-Ranges': 'bytes',
   })
   if (noneMatch(request.headers.get('If-None-Match') ?? undefined, digest))
     return new Response(null, { status: 304, headers })
-  headers.set('Content-Length', String(sizeBytes))
-  if (request.method === 'HEAD') return new Response(null, { status: 200, headers })
+  const ranged = ifRangeHolds(request.headers.get('If-Range') ?? undefined, digest)
+  return objectResponse(bucket, { key, sizeBytes }, headers, ranged ? (request.headers.get('Range') ?? undefined) : undefined, request.method, wait)
+}
 
-  const asked = ifRangeHolds(request.headers.get('If-Range') ?? undefined, digest) ? request.headers.get('Range') : null
-  const range = parseRange(asked ?? undefined, sizeBytes)
+/** An object that is there, or the range of it that was asked for: 200, 206 or 416. Adds length and range to `headers`. */
+export async function objectResponse(
+  bucket: BucketReader,
+  { key, sizeBytes }: { readonly key: Key; readonly sizeBytes: number },
+  headers: Headers,
+  rangeHeader: string | undefined,
+  method: string,
+  wait: Wait,
+): Promise<Response> {
+  headers.set('Accept-Ranges', 'bytes')
+  headers.set('Content-Length', String(sizeBytes))
+  if (method === 'HEAD') return new Response(null, { status: 200, headers })
+  const range = parseRange(rangeHeader, sizeBytes)
   if (range === 'unsatisfiable') {
-    throw new OciError('SIZE_INVALID', `the blob has ${sizeBytes} bytes; the range lies outside of it`, {
+    throw new OciError('SIZE_INVALID', `there are ${sizeBytes} bytes; the range lies outside of them`, {
       status: 416,
       headers: { 'Content-Range': `bytes */${sizeBytes}` },
     })

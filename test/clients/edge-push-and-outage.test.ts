@@ -1,0 +1,128 @@
+// What clients see at the edge beyond a plain pull: it takes pushes, follows a tag that moves at the origin, and goes on
+// serving without the origin.
+
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { publishedImage } from '../support/blob-traffic.ts'
+import { missingClients } from '../support/clients.ts'
+import { makeImage, type TestImage } from '../support/image.ts'
+import {
+  clientNames,
+  type ImageClients,
+  neededForClients,
+  referenceAt,
+  startClients,
+} from '../support/image-clients.ts'
+import {
+  anyPorts,
+  eventually,
+  type Part,
+  type Stack,
+  startPart,
+  startStack,
+  temporaryFolder,
+} from '../support/stack.ts'
+
+const mib = 1024 * 1024
+const runtimes = ['node', 'workerd'] as const
+const missing = missingClients(...neededForClients)
+
+describe.skipIf(missing !== undefined)(`clients at the edge (${missing ?? clientNames.join(', ')})`, () => {
+  let clients: ImageClients
+  let first: TestImage
+  let second: TestImage
+
+  beforeAll(async () => {
+    clients = await startClients()
+    return () => clients.stop()
+  })
+
+  beforeAll(async () => {
+    const folder = await temporaryFolder()
+    first = await makeImage(join(folder.path, 'first'), 'first', [5 * mib, mib / 4, 1])
+    second = await makeImage(join(folder.path, 'second'), 'second', [3 * mib])
+    return folder.remove
+  })
+
+  describe.each(runtimes)('on %s', (runtime) => {
+    let stack: Stack
+
+    beforeAll(async () => {
+      stack = await startStack(runtime)
+      return () => stack.stop()
+    })
+
+    test.each(clientNames)('a push by %s goes through the edge to the origin', async (client) => {
+      const name = `through-the-edge/${client}`
+
+      await clients[client].push(first, referenceAt(stack.edgeUrl, `${name}:latest`))
+
+      const { digest } = await publishedImage(stack.originUrl, name, 'latest')
+      if (client !== 'docker') expect(digest).toBe(first.manifest.digest)
+      expect(await clients[client].pull(referenceAt(stack.edgeUrl, `${name}:latest`))).toEqual({
+        manifestDigest: digest,
+        diffIds: diffIds(first),
+      })
+      await eventually('the edge says that it asked the origin', () =>
+        stack
+          .log('edge')
+          .some((line) => line['method'] === 'PUT' && line['name'] === name && line['tier'] === 'origin'),
+      )
+    })
+
+    test.each(clientNames)('a tag that moved at the origin is what %s pulls next', async (client) => {
+      const name = `moved/${client}`
+      const pull = () => clients[client].pull(referenceAt(stack.edgeUrl, `${name}:latest`))
+      for (const image of [first, second, first]) {
+        await clients.skopeo.push(image, referenceAt(stack.originUrl, `${name}:latest`))
+
+        expect(await pull()).toEqual({ manifestDigest: image.manifest.digest, diffIds: diffIds(image) })
+      }
+    })
+  })
+
+  describe.each(runtimes)('on %s without the origin', (runtime) => {
+    let edge: Part
+
+    beforeAll(async () => {
+      const data = await temporaryFolder()
+      const options = { 'data-dir': data.path, ...anyPorts }
+      const bucket = await startPart('bucket', options)
+      const origin = await startPart('origin', options)
+      edge = await startPart('edge', {
+        ...options,
+        edge: runtime,
+        'bucket-url': bucket.url,
+        'edge-origin-url': origin.url,
+      })
+      await clients.skopeo.push(first, referenceAt(origin.url, 'pushed/before:first'))
+      await clients.skopeo.push(second, referenceAt(origin.url, 'pushed/before:second'))
+      await origin.stop()
+      return async () => {
+        await edge.stop()
+        await bucket.stop()
+        await data.remove()
+      }
+    })
+
+    test.each(clientNames)('%s pulls everything', async (client) => {
+      for (const [tag, image] of Object.entries({ first, second })) {
+        expect(await clients[client].pull(referenceAt(edge.url, `pushed/before:${tag}`))).toEqual({
+          manifestDigest: image.manifest.digest,
+          diffIds: diffIds(image),
+        })
+      }
+    })
+
+    // docker too, but it tries again for most of a minute.
+    test.each(['skopeo', 'crane'] as const)('a push by %s fails instead of hanging', async (client) => {
+      const push = clients[client].push(second, referenceAt(edge.url, 'pushed/after:latest'))
+
+      await expect(push).rejects.toThrow(/503|unavailable/i)
+    })
+  })
+})
+
+function diffIds(image: TestImage): readonly string[] {
+  return image.layers.map(({ digest }) => digest)
+}

@@ -1,0 +1,59 @@
+// The bucket contract on the fake, the folder, and the folder over HTTP.
+
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { afterEach } from 'vitest'
+import { createBucketServer, bucketName } from '../../origin/bucket/bucket-server.ts'
+import { createFsBucket } from '../../origin/bucket/fs-bucket.ts'
+import { listenHttp } from '../../origin/process/http-listener.ts'
+import { systemClock, systemRandom } from '../../origin/process/system-ports.ts'
+import { createHttpBucket } from '../../shared/edge/http-bucket.ts'
+import { createMemoryBucket, type Objects } from '../support/memory-bucket.ts'
+import { silentLog } from '../support/silent-log.ts'
+import { temporaryFolder } from '../support/stack.ts'
+import { bucketReaderContract, bucketWriterContract, type BucketUnderTest } from './bucket.contract.ts'
+
+const endings: (() => Promise<void>)[] = []
+
+afterEach(async () => {
+  for (const end of endings.splice(0).reverse()) await end()
+})
+
+async function makeFolder(): Promise<string> {
+  const { path, remove } = await temporaryFolder()
+  endings.push(remove)
+  return path
+}
+
+const putFile = (folder: string) => async (key: string, bytes: Uint8Array) => {
+  await mkdir(dirname(join(folder, key)), { recursive: true })
+  await writeFile(join(folder, key), bytes)
+}
+
+async function overFolder(): Promise<BucketUnderTest> {
+  const folder = await makeFolder()
+  return { bucket: await createFsBucket({ folder, random: systemRandom }), put: putFile(folder) }
+}
+
+async function overHttp(): Promise<BucketUnderTest> {
+  const { bucket, put } = await overFolder()
+  const key = { accessKeyId: 'test', secretAccessKey: 'a secret of the test' }
+  const listener = await listenHttp({
+    fetch: createBucketServer({ bucket, rules: { key, region: 'auto' }, clock: systemClock, log: silentLog }),
+    address: { host: '127.0.0.1', port: 0 },
+    idleTimeoutMs: 60_000,
+  })
+  endings.push(() => listener.drain(0))
+  const url = `http://127.0.0.1:${listener.address.port}/${bucketName}`
+  return { bucket: createHttpBucket({ access: { ...key, url, region: 'auto' }, clock: systemClock, fetch }), put }
+}
+
+bucketReaderContract('in memory', async () => {
+  const objects: Objects = new Map()
+  return { bucket: createMemoryBucket(objects), put: async (key, bytes) => void objects.set(key, bytes) }
+})
+bucketReaderContract('a folder', overFolder)
+bucketReaderContract('a folder over HTTP', overHttp)
+
+bucketWriterContract('in memory', async () => createMemoryBucket())
+bucketWriterContract('a folder', async () => createFsBucket({ folder: await makeFolder(), random: systemRandom }))

@@ -1,0 +1,148 @@
+// What every staging of uploads does.
+
+import { beforeEach, describe, expect, test } from 'vitest'
+import { blobKey } from '../../shared/layout/keys.ts'
+import type { BucketReader } from '../../shared/ports/bucket.ts'
+import type { Uploads } from '../../shared/ports/uploads.ts'
+import { digestFrom } from '../../shared/protocol/digest.ts'
+
+const wait = { signal: new AbortController().signal }
+const someKey = blobKey(digestFrom('sha256', 'ab'.repeat(32)))
+
+function streamOf(...parts: string[]): ReadableStream<Uint8Array> {
+  return ReadableStream.from(parts.map((part) => new TextEncoder().encode(part)))
+}
+
+/** Gives its parts, then breaks. */
+async function* breaking(...parts: string[]): AsyncGenerator<Uint8Array> {
+  for (const part of parts) yield new TextEncoder().encode(part)
+  throw new Error('the connection broke')
+}
+
+async function textOf(stream: ReadableStream<Uint8Array>): Promise<string> {
+  return new Response(stream as ReadableStream<Uint8Array<ArrayBuffer>>).text()
+}
+
+export interface UploadsUnderTest {
+  readonly uploads: Uploads
+  readonly bucket: BucketReader
+  /** Another instance over the same storage, as after a restart; undefined where the storage does not outlive it. */
+  readonly restarted: (() => Uploads) | undefined
+}
+
+export function uploadsContract(adapter: string, make: () => Promise<UploadsUnderTest>): void {
+  describe(`staging of uploads: ${adapter}`, () => {
+    let under: UploadsUnderTest
+    let uploads: Uploads
+
+    beforeEach(async () => {
+      under = await make()
+      uploads = under.uploads
+    })
+
+    test('an upload begins empty, and one that was not begun is undefined', async () => {
+      await uploads.create('u1', wait)
+      expect(await uploads.size('u1', wait)).toBe(0)
+      expect(await uploads.size('u2', wait)).toBeUndefined()
+    })
+
+    test('streams are added one behind the other, and each stored byte is shown once and in order', async () => {
+      await uploads.create('u1', wait)
+      const shown: string[] = []
+      const onStored = (chunk: Uint8Array) => shown.push(new TextDecoder().decode(chunk))
+      expect(await uploads.append('u1', 0, streamOf('one ', 'two '), onStored, wait)).toBe(8)
+      expect(await uploads.append('u1', 8, streamOf(), onStored, wait)).toBe(8)
+      expect(await uploads.append('u1', 8, streamOf('three'), onStored, wait)).toBe(13)
+      expect(await uploads.size('u1', wait)).toBe(13)
+      expect(await textOf(await uploads.read('u1', wait))).toBe('one two three')
+      expect(shown.join('')).toBe('one two three')
+    })
+
+    test('a stream of many tiny chunks and one of large ones are stored whole', async () => {
+      await uploads.create('u1', wait)
+      const tiny = Array.from({ length: 5000 }, (_, at) => String(at % 10))
+      const large = ['x'.repeat(3_000_000), 'y'.repeat(1_500_001)]
+      let seen = 0
+      const count = (chunk: Uint8Array) => (seen += chunk.byteLength)
+      const size = await uploads.append('u1', 0, streamOf(...tiny), count, wait)
+      expect(await uploads.append('u1', size, streamOf(...large), count, wait)).toBe(4_505_001)
+      expect(seen).toBe(4_505_001)
+      expect(await textOf(await uploads.read('u1', wait))).toBe(tiny.join('') + large.join(''))
+    })
+
+    test('what arrived before a stream broke stays, and the error goes on', async () => {
+      await uploads.create('u1', wait)
+      const broken = ReadableStream.from(breaking('stays ', 'here'))
+      let shown = 0
+      await expect(uploads.append('u1', 0, broken, (chunk) => (shown += chunk.byteLength), wait)).rejects.toThrow('broke')
+      expect(await uploads.size('u1', wait)).toBe(10)
+      expect(shown).toBe(10)
+      expect(await textOf(await uploads.read('u1', wait))).toBe('stays here')
+    })
+
+    test('what arrived before the signal was aborted stays, and the append ends although the stream hangs', async () => {
+      await uploads.create('u1', wait)
+      const controller = new AbortController()
+      let given = false
+      const hanging = new ReadableStream<Uint8Array>(
+        {
+          async pull(stream) {
+            if (given) {
+              controller.abort(new Error('the client left'))
+              return new Promise(() => {})
+            }
+            given = true
+            stream.enqueue(new TextEncoder().encode('arrived'))
+          },
+        },
+        { highWaterMark: 0 },
+      )
+      await expect(uploads.append('u1', 0, hanging, () => {}, { signal: controller.signal })).rejects.toThrow('left')
+      expect(await uploads.size('u1', wait)).toBe(7)
+    })
+
+    test('truncating takes back the end', async () => {
+      await uploads.create('u1', wait)
+      await uploads.append('u1', 0, streamOf('0123456789'), () => {}, wait)
+      await uploads.truncate('u1', 4, wait)
+      expect(await uploads.size('u1', wait)).toBe(4)
+      await uploads.append('u1', 4, streamOf('abc'), () => {}, wait)
+      expect(await textOf(await uploads.read('u1', wait))).toBe('0123abc')
+    })
+
+    test.each(['some content', ''])('publishing makes %o the object, and ends the upload', async (content) => {
+      await uploads.create('u1', wait)
+      await uploads.append('u1', 0, streamOf(content), () => {}, wait)
+      expect(await under.bucket.head(someKey, wait)).toBeUndefined()
+      await uploads.publish('u1', someKey, wait)
+      expect(new TextDecoder().decode(await under.bucket.read(someKey, 100, wait))).toBe(content)
+      expect(await uploads.size('u1', wait)).toBeUndefined()
+    })
+
+    test('two uploads of one object at once are both published', async () => {
+      for (const id of ['u1', 'u2']) {
+        await uploads.create(id, wait)
+        await uploads.append(id, 0, streamOf('the same'), () => {}, wait)
+      }
+      await Promise.all(['u1', 'u2'].map((id) => uploads.publish(id, someKey, wait)))
+      expect(new TextDecoder().decode(await under.bucket.read(someKey, 100, wait))).toBe('the same')
+    })
+
+    test('a removed upload is gone', async () => {
+      await uploads.create('u1', wait)
+      await uploads.append('u1', 0, streamOf('bytes'), () => {}, wait)
+      await uploads.remove('u1', wait)
+      expect(await uploads.size('u1', wait)).toBeUndefined()
+    })
+
+    test('an upload goes on after a restart', async () => {
+      if (under.restarted === undefined) return
+      await uploads.create('u1', wait)
+      await uploads.append('u1', 0, streamOf('before '), () => {}, wait)
+      const after = under.restarted()
+      expect(await after.size('u1', wait)).toBe(7)
+      await after.append('u1', 7, streamOf('after'), () => {}, wait)
+      expect(await textOf(await after.read('u1', wait))).toBe('before after')
+    })
+  })
+}

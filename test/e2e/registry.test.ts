@@ -1,0 +1,25 @@
+// One suite, unchanged, against the origin, the edge on Node and the edge in workerd: real processes, real HTTP.
+
+import { afterAll, beforeAll, describe } from 'vitest'
+import { startStack, type EdgeRuntime, type Stack } from '../support/stack.ts'
+import { pullSuite } from './pull.suite.ts'
+import { pushSuite } from './push.suite.ts'
+
+const faces: readonly [string, EdgeRuntime, (stack: Stack) => string][] = [
+  ['the origin', 'node', ({ originUrl }) => originUrl],
+  ['the edge on Node', 'node', ({ edgeUrl }) => edgeUrl],
+  ['the edge in workerd', 'workerd', ({ edgeUrl }) => edgeUrl],
+]
+
+describe.each(faces)('%s', (_, runtime, face) => {
+  let stack: Stack
+
+  beforeAll(async () => {
+    stack = await startStack(runtime)
+  })
+
+  afterAll(() => stack.stop())
+
+  pullSuite(() => face(stack))
+  pushSuite(() => face(stack))
+})

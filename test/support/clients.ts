@@ -1,0 +1,68 @@
+// Real clients. Where one is missing its tests are skipped by name and say how to get it; where MIRRORBALL_REQUIRE_CLIENTS
+// is set, as in CI, they fail instead.
+
+import { execFile } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { promisify } from 'node:util'
+
+const howToInstall = {
+  skopeo: 'apt-get install skopeo',
+  crane: 'go install github.com/google/go-containerregistry/cmd/crane@v0.22.1',
+  dockerd: 'apt-get install docker.io',
+  docker: 'apt-get install docker.io (or docker-cli)',
+  registry: 'go install github.com/distribution/distribution/v3/cmd/registry@v3.1.2',
+} as const
+
+export type Client = keyof typeof howToInstall
+
+/** What stands in the way of running these clients; undefined where nothing does. */
+export function missingClients(...clients: readonly Client[]): string | undefined {
+  const reasons = clients
+    .filter((client) => findClient(client) === undefined)
+    .map((client) => `${client} is not installed (${howToInstall[client]})`)
+  if (clients.includes('dockerd') && process.geteuid?.() !== 0) reasons.push('dockerd needs root')
+  if (reasons.length === 0) return undefined
+  const reason = reasons.join(', ')
+  if (process.env['MIRRORBALL_REQUIRE_CLIENTS'] !== undefined) throw new Error(`required here: ${reason}`)
+  return reason
+}
+
+/** Path of the executable: on PATH, or where Go installs. */
+export function findClient(client: Client): string | undefined {
+  const goFolders = [process.env['GOBIN'], join(process.env['HOME'] ?? '/', 'go', 'bin')].filter(
+    (folder) => folder !== undefined,
+  )
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/bin', ...goFolders]
+  return folders.map((folder) => join(folder, client)).find(isExecutable)
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Runs a client to its end and returns what it printed. Rejects with all of it where it fails. */
+export async function runClient(
+  client: Client,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const path = findClient(client)
+  if (path === undefined) throw new Error(`${client} is not installed`)
+  try {
+    const { stdout } = await promisify(execFile)(path, [...args], {
+      env: { ...process.env, ...environment },
+      maxBuffer: 64 * 1024 * 1024,
+      timeout: 240_000,
+    })
+    return stdout
+  } catch (error) {
+    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }
+    throw new Error(`${client} ${args.join(' ')} failed:\n${stdout}${stderr}`, { cause: error })
+  }
+}

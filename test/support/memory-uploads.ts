@@ -1,0 +1,62 @@
+// Staging of uploads in memory, beside a bucket in memory.
+
+import type { Uploads } from '../../shared/ports/uploads.ts'
+import type { Objects } from './memory-bucket.ts'
+
+/** @param objects of the bucket that uploads are published into */
+export function createMemoryUploads(objects: Objects): Uploads {
+  const staged = new Map<string, Uint8Array[]>()
+  const chunks = (id: string) => {
+    const found = staged.get(id)
+    if (found === undefined) throw new Error(`there is no upload ${id}`)
+    return found
+  }
+  const joined = (id: string) => new Uint8Array(Buffer.concat(chunks(id)))
+  return {
+    async create(id, { signal }) {
+      signal.throwIfAborted()
+      staged.set(id, [])
+    },
+    async size(id, { signal }) {
+      signal.throwIfAborted()
+      return staged.has(id) ? joined(id).byteLength : undefined
+    },
+    async append(id, offset, body, onStored, { signal }) {
+      let size = offset
+      const reader = body.getReader()
+      const stop = () => void reader.cancel(signal.reason)
+      signal.addEventListener('abort', stop, { once: true })
+      try {
+        signal.throwIfAborted()
+        for (;;) {
+          const { done, value } = await reader.read()
+          if (done) break
+          chunks(id).push(new Uint8Array(value))
+          onStored(value)
+          size += value.byteLength
+        }
+        signal.throwIfAborted()
+        return size
+      } finally {
+        signal.removeEventListener('abort', stop)
+      }
+    },
+    async read(id, { signal }) {
+      signal.throwIfAborted()
+      return new Blob([joined(id)]).stream()
+    },
+    async truncate(id, size, { signal }) {
+      signal.throwIfAborted()
+      staged.set(id, [joined(id).slice(0, size)])
+    },
+    async publish(id, key, { signal }) {
+      signal.throwIfAborted()
+      objects.set(key, joined(id))
+      staged.delete(id)
+    },
+    async remove(id, { signal }) {
+      signal.throwIfAborted()
+      staged.delete(id)
+    },
+  }
+}

@@ -1,0 +1,129 @@
+// The whole system as users run it: real processes, on free loopback ports, with a data folder of their own.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+
+export const projectFolder = resolve(import.meta.dirname, '../..')
+const cliFile = join(projectFolder, 'origin/cli/main.ts')
+
+/** One line of a process's log. */
+export type LogLine = Readonly<Record<string, string | number | undefined>>
+
+export interface Part {
+  readonly child: ChildProcess
+  readonly url: string
+  /** All it has logged so far. */
+  readonly log: readonly LogLine[]
+  /** What it printed that is no JSON. */
+  readonly text: () => string
+  /** SIGTERM, then waits for the end. Returns the exit code. */
+  stop(): Promise<number | null>
+  /** SIGKILL, then waits for the end. */
+  kill(): Promise<void>
+}
+
+/** A new folder under the system's temporary one, and how to remove it. */
+export async function temporaryFolder(): Promise<{ path: string; remove: () => Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), 'mirrorball-test-'))
+  return { path, remove: () => rm(path, { recursive: true, force: true }) }
+}
+
+/** Starts one verb of the CLI and waits until it says that it is ready. Rejects with what it printed where it ends before. */
+export async function startPart(verb: 'up' | 'bucket' | 'origin' | 'edge', options: Readonly<Record<string, string>>): Promise<Part> {
+  const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])
+  const child = spawn(process.execPath, [cliFile, verb, ...args], { cwd: tmpdir(), stdio: ['ignore', 'pipe', 'pipe'] })
+  const log: LogLine[] = []
+  const text: string[] = []
+  const ended = new Promise<number | null>((done) => child.once('close', (code) => done(code)))
+  const ready = Promise.withResolvers<string>()
+  const hear = (line: string) => {
+    const entry = parseLine(line)
+    if (entry === undefined) text.push(line)
+    else log.push(entry)
+    if (entry?.['msg'] === 'ready' && entry['part'] === (verb === 'up' ? 'edge' : verb)) ready.resolve(String(entry['url']))
+  }
+  createInterface({ input: child.stdout }).on('line', hear)
+  createInterface({ input: child.stderr }).on('line', hear)
+  void ended.then((code) => ready.reject(new Error(`${verb} ended with ${code}:\n${text.join('\n')}`)))
+  const url = await ready.promise
+  return {
+    child,
+    url,
+    log,
+    text: () => text.join('\n'),
+    stop() {
+      child.kill('SIGTERM')
+      return ended
+    },
+    async kill() {
+      child.kill('SIGKILL')
+      await ended
+    },
+  }
+}
+
+function parseLine(line: string): LogLine | undefined {
+  if (!line.startsWith('{')) return undefined
+  try {
+    return JSON.parse(line) as LogLine
+  } catch {
+    return undefined
+  }
+}
+
+export type EdgeRuntime = 'node' | 'workerd'
+
+export interface Stack {
+  readonly up: Part
+  readonly originUrl: string
+  readonly edgeUrl: string
+  readonly bucketUrl: string
+  readonly dataFolder: string
+  /** Lines of one part's log. */
+  log(part: 'origin' | 'edge' | 'bucket'): readonly LogLine[]
+  stop(): Promise<void>
+}
+
+/** Bucket, origin and edge under the supervisor. @param dataFolder kept where it is given, else temporary */
+export async function startStack(runtime: EdgeRuntime, dataFolder?: string): Promise<Stack> {
+  const temporary = dataFolder === undefined ? await temporaryFolder() : undefined
+  const folder = dataFolder ?? temporary?.path ?? ''
+  const up = await startPart('up', { 'data-dir': folder, edge: runtime, ...anyPorts })
+  const url = (part: string) => String(up.log.find((line) => line['part'] === part && line['msg'] === 'ready')?.['url'])
+  return {
+    up,
+    originUrl: url('origin'),
+    edgeUrl: url('edge'),
+    bucketUrl: url('bucket'),
+    dataFolder: folder,
+    log: (part) => up.log.filter((line) => line['part'] === part),
+    async stop() {
+      await up.stop()
+      await temporary?.remove()
+    },
+  }
+}
+
+export const anyPorts = {
+  'origin-listen': '127.0.0.1:0',
+  'bucket-listen': '127.0.0.1:0',
+  'edge-listen': '127.0.0.1:0',
+} as const
+
+/** Greatest memory a process has held so far, in MiB (Linux). */
+export async function peakMemoryMib(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8')
+  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024
+}
+
+/** Asks until it is so; a state is awaited, not slept for. Rejects after `withinMs`. */
+export async function eventually(what: string, isSo: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
+  const deadline = Date.now() + withinMs
+  while (!(await isSo())) {
+    if (Date.now() > deadline) throw new Error(`${what}: not within ${withinMs} ms`)
+    await new Promise((next) => setTimeout(next, 20))
+  }
+}

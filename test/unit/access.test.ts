@@ -1,0 +1,60 @@
+// Who may do what: the whole table of routes, methods, rules and kinds of name.
+
+import { describe, expect, test } from 'vitest'
+import { accessRefusal } from '../../shared/auth/access.ts'
+import { isPush, parseRoute, routeMethods } from '../../shared/http/routes.ts'
+import { digest } from './arbitraries.ts'
+
+const sample = digest(`sha256:${'a'.repeat(64)}`)
+const pushed = 'library/alpine'
+const cid = `bafybei${'a'.repeat(52)}`
+const contentNames = [cid, 'a'.repeat(64), 'b'.repeat(128)]
+
+/** Every route with a name, by every method it takes. */
+const requests = (name: string) =>
+  Object.entries({
+    manifest: `/v2/${name}/manifests/latest`,
+    blob: `/v2/${name}/blobs/${sample}`,
+    uploads: `/v2/${name}/blobs/uploads/`,
+    upload: `/v2/${name}/blobs/uploads/id`,
+    tags: `/v2/${name}/tags/list`,
+  } as const).flatMap(([kind, path]) => routeMethods[kind as keyof typeof routeMethods].map((method) => ({ method, path })))
+
+const pulls = new Set(['manifests', 'tags', sample])
+const isPull = ({ method, path }: { method: string; path: string }) =>
+  (method === 'GET' || method === 'HEAD') && path.split('/').some((segment) => pulls.has(segment))
+
+function refusal(anonymous: 'pull' | 'push', { method, path }: { method: string; path: string }) {
+  const route = parseRoute(method, path)
+  return accessRefusal({ anonymous }, isPush(method, route), 'name' in route ? route.name : undefined)
+}
+
+test('the version may be asked for by everyone', () => {
+  expect(accessRefusal({ anonymous: 'pull' }, false, undefined)).toBeUndefined()
+})
+
+describe.each(requests(pushed))('$method $path', (request) => {
+  test('is allowed where everyone may push', () => {
+    expect(refusal('push', request)).toBeUndefined()
+  })
+
+  test('is allowed where everyone may only pull, if it is a pull, and else DENIED', () => {
+    const found = refusal('pull', request)
+    if (isPull(request)) expect(found).toBeUndefined()
+    else expect(found).toMatchObject({ code: 'DENIED', status: 403 })
+  })
+})
+
+describe.each(contentNames)('under the content name %s', (name) => {
+  test.each(['pull', 'push'] as const)('only pulls are allowed, also where everyone may %s', (anonymous) => {
+    for (const request of requests(name)) {
+      const found = refusal(anonymous, request)
+      if (isPull(request)) expect(found).toBeUndefined()
+      else expect(found).toMatchObject({ code: 'DENIED', status: 403 })
+    }
+  })
+})
+
+test('a name that only holds a content name is pushed to like any other', () => {
+  for (const request of requests(`mirror/${cid}`)) expect(refusal('push', request)).toBeUndefined()
+})

@@ -1,0 +1,26 @@
+import { defineConfig } from 'vitest/config'
+
+/** Milliseconds until a test counts as hanging; nothing asserts a time. Real clients and processes take theirs. */
+const [quick, slow] = [20_000, 240_000]
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'node',
+          include: ['test/{unit,contract}/**/*.test.ts'],
+          testTimeout: quick,
+        },
+      },
+      {
+        test: {
+          name: 'processes',
+          include: ['test/{e2e,fault,interop,clients}/**/*.test.ts'],
+          testTimeout: slow,
+          hookTimeout: slow,
+        },
+      },
+    ],
+  },
+})
