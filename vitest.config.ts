@@ -1,3 +1,4 @@
+import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 
 /** Milliseconds until a test counts as hanging; nothing asserts a time. Real clients and processes take theirs. */
@@ -6,6 +7,15 @@ const [quick, slow] = [20_000, 240_000]
 export default defineConfig({
   test: {
     projects: [
+      {
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: './wrangler.toml' },
+            miniflare: { bindings: { LOG_LEVEL: 'silent' } },
+          }),
+        ],
+        test: { name: 'workerd', include: ['test/workerd/**/*.test.ts'], testTimeout: quick },
+      },
       {
         test: {
           name: 'node',

@@ -1,6 +1,7 @@
 // Reads an R2 bucket through the Worker's binding.
 
 import type { BucketReader, ListEntry } from '../shared/ports/bucket.ts'
+import { orAborted } from '../shared/ports/or-aborted.ts'
 import { UpstreamError } from '../shared/protocol/errors.ts'
 
 export function createR2Bucket(r2: R2Bucket): BucketReader {
@@ -44,7 +45,8 @@ export function createR2Bucket(r2: R2Bucket): BucketReader {
           ...page.objects.map(({ key }) => ({ path: key, kind: 'object' as const })),
           ...page.delimitedPrefixes.map((path) => ({ path, kind: 'folder' as const })),
         ]
-        yield* entries.sort((a, b) => (a.path < b.path ? -1 : 1))
+        // R2 counts a folder as after `after` when an object in it is.
+        yield* entries.filter(({ path }) => path > after).sort((a, b) => (a.path < b.path ? -1 : 1))
         cursor = page.truncated ? page.cursor : undefined
       } while (cursor !== undefined)
     },
@@ -53,19 +55,10 @@ export function createR2Bucket(r2: R2Bucket): BucketReader {
 
 /** The binding takes no signal: we stop waiting, and what it does meanwhile is harmless, since it only reads. */
 async function guarded<Result>(signal: AbortSignal, work: Promise<Result>): Promise<Result> {
-  signal.throwIfAborted()
-  let stop = () => {}
-  const aborted = new Promise<never>((_, reject) => {
-    const onAbort = () => reject(signal.reason as Error)
-    signal.addEventListener('abort', onAbort, { once: true })
-    stop = () => signal.removeEventListener('abort', onAbort)
-  })
   try {
-    return await Promise.race([work, aborted])
+    return await orAborted(signal, work)
   } catch (error) {
     signal.throwIfAborted()
     throw new UpstreamError('bucket', 'R2 failed', { cause: error })
-  } finally {
-    stop()
   }
 }

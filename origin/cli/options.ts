@@ -23,7 +23,6 @@ export const optionArgs: Record<string, StringArgDef> = {
 export function givenOptions(
   args: Readonly<Record<string, unknown>> & { readonly _: readonly string[] },
 ): Record<string, string> {
-  if (args._.length > 0) throw new Error(`there is no argument ${args._.join(' ')} to take; see --help`)
   const given: Record<string, string> = {}
   for (const [name, value] of Object.entries(args)) {
     if (name === '_') continue
@@ -32,5 +31,6 @@ export function givenOptions(
     if (typeof value !== 'string' || value === '') throw new Error(`--${dashed} needs a value; see --help`)
     given[dashed] = value
   }
+  if (args._.length > 0) throw new Error(`there is no argument ${args._.join(' ')} to take; see --help`)
   return given
 }

@@ -1,16 +1,17 @@
 // The bucket process: hands out what lies in the folder, by signed URLs.
 
 import { bucketKey } from '../accounts/bucket-key.ts'
-import { bucketName, createBucketServer } from '../bucket/bucket-server.ts'
-import { createFsBucket } from '../bucket/fs-bucket.ts'
-import { bucketFolder, bucketKeyFile, type Config, formatAddress } from './config.ts'
+import { createBucketServer } from '../bucket/bucket-server.ts'
+import { createFsBucketReader } from '../bucket/fs-bucket.ts'
+import { bucketFolder, bucketKeyFile, bucketUrl, type Config } from './config.ts'
 import { listenHttp } from './http-listener.ts'
 import type { Running } from './service.ts'
-import { createLog, systemClock, systemRandom } from './system-ports.ts'
+import { createLog, systemClock } from './system-ports.ts'
 
 export async function startBucket(config: Config): Promise<Running> {
+  bucketUrl(config) // Before anything is started: it may refuse.
   const log = createLog('bucket', config.log.level)
-  const bucket = await createFsBucket({ folder: bucketFolder(config), random: systemRandom })
+  const bucket = createFsBucketReader({ folder: bucketFolder(config) })
   const rules = { key: await bucketKey(bucketKeyFile(config)), region: config.bucket.region }
   const fetch = createBucketServer({ bucket, rules, clock: systemClock, log })
   const listener = await listenHttp({
@@ -18,7 +19,7 @@ export async function startBucket(config: Config): Promise<Running> {
     address: config.bucket.listen,
     idleTimeoutMs: config.http.idle_timeout_ms,
   })
-  const url = config.bucket.url ?? `http://${formatAddress(listener.address)}/${bucketName}`
+  const url = bucketUrl(config, listener.address)
   log.info('ready', { url })
   return { url, stop: () => listener.drain(config.http.drain_ms) }
 }

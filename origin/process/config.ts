@@ -254,9 +254,17 @@ export function bucketKeyFile(config: Config): string {
   return join(config.data_dir, 'accounts', 'bucket-key.json')
 }
 
-/** The bucket's address in redirects. */
-export function bucketUrl(config: Config): string {
-  return config.bucket.url ?? `http://${formatAddress(config.bucket.listen)}/${bucketName}`
+/**
+ * The bucket's address in redirects, with the port that was really taken.
+ * @throws ConfigError where it listens on all addresses, and nobody said by which one clients reach it
+ */
+export function bucketUrl(config: Config, listening: ListenAddress = config.bucket.listen): string {
+  if (config.bucket.url !== undefined) return config.bucket.url
+  if (!['0.0.0.0', '::'].includes(listening.host)) return `http://${formatAddress(listening)}/${bucketName}`
+  throw new ConfigError([
+    `bucket.url: must be set, because bucket.listen (${formatAddress(listening)}) is no address that a client can be sent to; ` +
+      `e.g. http://192.0.2.7:${listening.port}/${bucketName} (--bucket-url, MIRRORBALL_BUCKET_URL)`,
+  ])
 }
 
 export function originUrl(config: Config): string {

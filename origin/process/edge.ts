@@ -7,7 +7,7 @@ import { createMemoryCache } from '../../shared/edge/memory-cache.ts'
 import { createOriginClient } from '../../shared/edge/origin-client.ts'
 import { createSignedLinks } from '../../shared/edge/signed-links.ts'
 import { bucketKey } from '../accounts/bucket-key.ts'
-import { createFsBucket } from '../bucket/fs-bucket.ts'
+import { createFsBucketReader } from '../bucket/fs-bucket.ts'
 import { accessAt, bucketFolder, bucketKeyFile, bucketUrl, type Config, formatAddress, originUrl } from './config.ts'
 import { startWorkerdEdge } from './edge-workerd.ts'
 import { listenHttp } from './http-listener.ts'
@@ -22,7 +22,7 @@ export function startEdge(config: Config): Promise<Running> {
 async function startNodeEdge(config: Config): Promise<Running> {
   const access = accessAt(config, 'edge.listen', config.edge.listen)
   const log = createLog('edge', config.log.level)
-  const bucket = await createFsBucket({ folder: bucketFolder(config), random: systemRandom })
+  const bucket = createFsBucketReader({ folder: bucketFolder(config) })
   const key = await bucketKey(bucketKeyFile(config))
   const app = createEdgeApp({
     log,

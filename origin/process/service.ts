@@ -14,28 +14,29 @@ export interface Running {
 export type ReadyMessage = { readonly kind: 'ready'; readonly url: string }
 
 /**
- * Runs one part until SIGTERM, SIGINT, or until the supervisor that started this process is gone. A second signal ends
- * it at once.
+ * Runs one part until SIGTERM, SIGINT, or until the supervisor that started this process is gone. Told so while it
+ * starts, it stops as soon as it has started. A second signal ends it at once.
  */
 export async function runService(start: (config: Config) => Promise<Running>, config: Config): Promise<void> {
-  const running = await start(config)
-  const stopped = Promise.withResolvers<void>()
+  const told = Promise.withResolvers<void>()
   let stopping = false
   const stop = () => {
     if (stopping) process.exit(1)
     stopping = true
-    stopped.resolve(running.stop())
+    told.resolve()
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
-  const supervised = process.send !== undefined
-  if (supervised) {
-    process.on('disconnect', stop)
-    process.send?.({ kind: 'ready', url: running.url } satisfies ReadyMessage)
-  }
-  await stopped.promise
-  if (supervised && process.connected) {
-    process.off('disconnect', stop)
-    process.disconnect()
-  }
+  // The channel to the supervisor: it closes when the supervisor is gone, however it ended.
+  const supervised = process.channel !== undefined
+  const supervisorGone = () => told.resolve()
+  process.on('disconnect', supervisorGone)
+  if (supervised && !process.connected) supervisorGone()
+
+  const running = await start(config)
+  if (process.connected)
+    process.send?.({ kind: 'ready', url: running.url } satisfies ReadyMessage, undefined, undefined, () => {})
+  await told.promise
+  await running.stop()
+  if (process.connected) process.disconnect()
 }

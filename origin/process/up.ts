@@ -34,6 +34,7 @@ export async function startAll({ config, options, say }: UpOptions): Promise<Run
     const running = await startPart(part, { ...environment, ...extra })
     started.push(running)
     void running.exited.then(() => {
+      endGroup(running.child)
       if (stopping) return
       process.stderr.write(`mirrorball: the ${part} ended by itself; stopping the rest\n`)
       process.exitCode = 1
@@ -81,6 +82,17 @@ async function startPart(part: Part, environment: Record<string, string | undefi
     void exited.then(() => fail(new Error(`the ${part} did not start; what it printed above says why`)))
   })
   return { part, url, child, exited }
+}
+
+/** What a part that died left behind in its process group (workerd) has nobody else to end it. */
+function endGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return
+  try {
+    process.kill(-child.pid, 'SIGTERM')
+  } catch (error) {
+    // Usually there is nothing left of the group.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+  }
 }
 
 /** Command-line options as environment variables: the parts have options of their own. */

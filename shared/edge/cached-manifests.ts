@@ -4,6 +4,7 @@ import type { BucketReader, Wait } from '../ports/bucket.ts'
 import { deadline, type Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { ManifestCache } from '../ports/manifest-cache.ts'
+import { orAborted } from '../ports/or-aborted.ts'
 import type { Digest } from '../protocol/digest.ts'
 import { UpstreamError } from '../protocol/errors.ts'
 import type { RepositoryName, Tag } from '../protocol/names.ts'
@@ -16,9 +17,11 @@ export interface FoundManifest extends StoredManifest {
 type InBackground = (work: Promise<unknown>) => void
 
 export interface CachedManifests {
-  /** The manifest, from where it is nearest. Says nothing about membership: the caller has looked at a link. */
-  get(name: RepositoryName, digest: Digest, wait: Wait, inBackground: InBackground): Promise<FoundManifest | undefined>
-  /** The same without the bucket, for when the bucket is in error. */
+  /** The manifest, from where it is nearest. Says nothing about membership, which only a link does. */
+  get(name: RepositoryName, digest: Digest, wait: Wait): Promise<FoundManifest | undefined>
+  /** Remembers a manifest. Only to be called once its link was seen: `lastKnown` takes it as part of the repository. */
+  keep(name: RepositoryName, manifest: FoundManifest, inBackground: InBackground): Promise<void>
+  /** What was kept, for when the bucket is in error. */
   lastKnown(name: RepositoryName, digest: Digest): Promise<FoundManifest | undefined>
   lastTag(name: RepositoryName, tag: Tag): Promise<Digest | undefined>
   /** Remembers what a tag named, where that is news. */
@@ -51,7 +54,7 @@ export function createCachedManifests(deps: CachedManifestsDeps): CachedManifest
       () => new UpstreamError('cache', `no answer within ${deps.cacheTimeoutMs} ms`),
     )
     try {
-      return await Promise.race([read(shared), rejection(limit.signal)])
+      return await orAborted(limit.signal, read(shared))
     } catch (error) {
       log.warn('the shared manifest cache failed', {}, error)
       return undefined
@@ -64,21 +67,21 @@ export function createCachedManifests(deps: CachedManifestsDeps): CachedManifest
     const inMemory = await memory.manifest(name, digest)
     if (inMemory !== undefined) return { ...inMemory, digest, tier: 'memory' }
     const inShared = await fromShared((cache) => cache.manifest(name, digest))
-    if (inShared === undefined) return undefined
-    await memory.keepManifest(name, digest, inShared)
-    return { ...inShared, digest, tier: 'kv' }
+    return inShared === undefined ? undefined : { ...inShared, digest, tier: 'kv' }
   }
 
   return {
-    async get(name, digest, wait, inBackground) {
+    async get(name, digest, wait) {
       const known = await cached(name, digest)
       if (known !== undefined) return known
       const stored = await readManifest(bucket, digest, wait)
-      if (stored === undefined) return undefined
-      const entry = { mediaType: stored.mediaType, bytes: stored.bytes }
-      await memory.keepManifest(name, digest, entry)
-      if (shared !== undefined) inBackground(shared.keepManifest(name, digest, entry))
-      return { ...stored, tier: 'bucket' }
+      return stored === undefined ? undefined : { ...stored, tier: 'bucket' }
+    },
+    async keep(name, { digest, mediaType, bytes, tier }, inBackground) {
+      if (tier === 'memory') return
+      await memory.keepManifest(name, digest, { mediaType, bytes })
+      if (tier === 'bucket' && shared !== undefined)
+        inBackground(shared.keepManifest(name, digest, { mediaType, bytes }))
     },
     lastKnown: cached,
     async lastTag(name, tag) {
@@ -91,8 +94,4 @@ export function createCachedManifests(deps: CachedManifestsDeps): CachedManifest
       if (shared !== undefined) inBackground(shared.keepLastTag(name, tag, digest))
     },
   }
-}
-
-function rejection(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
 }

@@ -14,7 +14,7 @@ import { manifestUnknown } from '../registry/pull-manifest.ts'
 import { blobResponse, manifestResponse } from '../http/content-response.ts'
 import { tagsResponse, versionResponse } from '../http/plain-responses.ts'
 import { createRegistryApp, type FrameDeps, type RegistryApp, type RegistryRequest } from '../http/registry-app.ts'
-import { isPush, type RouteOf } from '../http/routes.ts'
+import type { RouteOf } from '../http/routes.ts'
 import type { BlobFinder } from './blob-finder.ts'
 import type { CachedManifests, FoundManifest } from './cached-manifests.ts'
 import { decideContent, decideDelivery } from './decide.ts'
@@ -33,7 +33,6 @@ export interface EdgeDeps extends FrameDeps {
 
 export function createEdgeApp(deps: EdgeDeps): RegistryApp {
   return createRegistryApp(deps, async (request) => {
-    if (isPush(request.method, request.route)) return askOrigin(deps, request)
     const expired = () => new UpstreamError('bucket', `no answer within ${deps.bucketTimeoutMs} ms`)
     const limit = deadline(deps.clock, deps.bucketTimeoutMs, request.request.signal, expired)
     try {
@@ -50,7 +49,7 @@ async function answer(deps: EdgeDeps, request: RegistryRequest, wait: Wait): Pro
     case 'version':
       return versionResponse(method)
     case 'manifest':
-      return getManifest(deps, request, route, wait)
+      return method === 'PUT' ? askOrigin(deps, request) : getManifest(deps, request, route, wait)
     case 'blob':
       return getBlob(deps, request, route, wait)
     case 'tags': {
@@ -108,14 +107,18 @@ async function findManifest(deps: EdgeDeps, request: RegistryRequest, route: Rou
   if (reference.kind === 'tag') {
     const digest = await readTag(bucket, name, reference.tag, wait)
     if (digest === undefined) return { linked: false, manifest: undefined }
-    const manifest = await manifests.get(name, digest, wait, request.inBackground)
-    if (manifest !== undefined) await manifests.sawTag(name, reference.tag, digest, request.inBackground)
+    const manifest = await manifests.get(name, digest, wait)
+    if (manifest !== undefined) {
+      await manifests.keep(name, manifest, request.inBackground)
+      await manifests.sawTag(name, reference.tag, digest, request.inBackground)
+    }
     return { linked: true, manifest }
   }
   const [linked, manifest] = await Promise.all([
     hasManifest(bucket, name, reference.digest, wait),
-    manifests.get(name, reference.digest, wait, request.inBackground),
+    manifests.get(name, reference.digest, wait),
   ])
+  if (linked && manifest !== undefined) await manifests.keep(name, manifest, request.inBackground)
   return { linked, manifest: linked ? manifest : undefined }
 }
 

@@ -88,7 +88,8 @@ export function createHttpBucket(deps: { access: BucketAccess; clock: Clock; fet
         const response = await ask('GET', `?${query}`, {}, wait)
         if (response === undefined) throw new UpstreamError('bucket', 'the bucket does not exist')
         const page = parseListing(await response.text())
-        yield* page.entries
+        // S3 counts a folder as after `after` when an object in it is.
+        yield* page.entries.filter((entry) => entry.path > after)
         continuation = page.continuation
       } while (continuation !== undefined)
     },

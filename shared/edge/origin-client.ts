@@ -60,8 +60,10 @@ export function createOriginClient(deps: {
           // Node's fetch wants to be told that the body is a stream.
           ...(body === null ? {} : { duplex: 'half' }),
         })
-        // The body goes on as the runtime's own stream: one of ours would lose its length in workerd.
-        return new Response(answer.body, { status: answer.status, headers: endToEnd(answer.headers) })
+        // The body goes on as the runtime's own stream: one of ours would lose its length in workerd. An empty one does
+        // not, or the listener on Node would give it a media type.
+        const answerBody = answer.headers.get('Content-Length') === '0' ? null : answer.body
+        return new Response(answerBody, { status: answer.status, headers: endToEnd(answer.headers) })
       } catch (error) {
         if (error instanceof UpstreamError) throw error
         throw new UpstreamError('origin', 'no answer', { cause: error })

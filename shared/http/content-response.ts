@@ -35,7 +35,14 @@ export async function blobResponse(
   if (noneMatch(request.headers.get('If-None-Match') ?? undefined, digest))
     return new Response(null, { status: 304, headers })
   const ranged = ifRangeHolds(request.headers.get('If-Range') ?? undefined, digest)
-  return objectResponse(bucket, { key, sizeBytes }, headers, ranged ? (request.headers.get('Range') ?? undefined) : undefined, request.method, wait)
+  return objectResponse(
+    bucket,
+    { key, sizeBytes },
+    headers,
+    ranged ? (request.headers.get('Range') ?? undefined) : undefined,
+    request.method,
+    wait,
+  )
 }
 
 /** An object that is there, or the range of it that was asked for: 200, 206 or 416. Adds length and range to `headers`. */

@@ -3,6 +3,7 @@
 import type { Bucket, Wait } from '../ports/bucket.ts'
 import { deadline } from '../ports/clock.ts'
 import type { Hasher } from '../ports/hasher.ts'
+import { orAborted } from '../ports/or-aborted.ts'
 import type { Uploads } from '../ports/uploads.ts'
 import { blobKey } from '../layout/keys.ts'
 import { type Digest, parseAlgorithm, parseDigest } from '../protocol/digest.ts'
@@ -34,28 +35,56 @@ export interface OriginDeps extends FrameDeps {
 export function createOriginApp(deps: OriginDeps): RegistryApp {
   const pushBlob = createPushBlob(deps)
   return createRegistryApp(deps, async (request) => {
-    request.tier = 'bucket'
     // A request that carries a blob may take as long as its bytes keep coming.
     if (request.route.kind === 'upload' || request.route.kind === 'uploads') {
-      return answer(deps.bucket, pushBlob, request, { signal: request.request.signal })
+      return answer(deps.bucket, pushBlob, request, undefined, { signal: request.request.signal })
     }
-    const expired = () => new UpstreamError('bucket', `no answer within ${deps.requestTimeoutMs} ms`)
-    const limit = deadline(deps.clock, deps.requestTimeoutMs, request.request.signal, expired)
-    try {
-      return await answer(deps.bucket, pushBlob, request, limit)
-    } finally {
-      limit.clear()
-    }
+    const manifest = request.method === 'PUT' ? await readManifestBody(deps, request.request) : undefined
+    return within(deps, request.request, slowBucket(deps), (wait) =>
+      answer(deps.bucket, pushBlob, request, manifest, wait),
+    )
   })
 }
 
-async function answer(bucket: Bucket, pushBlob: PushBlob, request: RegistryRequest, wait: Wait): Promise<Response> {
+const slowBucket = (deps: OriginDeps) => () =>
+  new UpstreamError('bucket', `no answer within ${deps.requestTimeoutMs} ms`)
+
+/** A body that trickles must not hold its memory for ever, and is the client's fault, not the bucket's. */
+function readManifestBody(deps: OriginDeps, request: Request): Promise<Uint8Array<ArrayBuffer>> {
+  const detail = `the manifest did not arrive within ${deps.requestTimeoutMs} ms`
+  const slowClient = () => new OciError('MANIFEST_INVALID', detail, { status: 408 })
+  return within(deps, request, slowClient, ({ signal }) => orAborted(signal, readBody(request, manifestLimitBytes)))
+}
+
+async function within<Result>(
+  { clock, requestTimeoutMs }: OriginDeps,
+  request: Request,
+  expired: () => Error,
+  work: (wait: Wait) => Promise<Result>,
+): Promise<Result> {
+  const limit = deadline(clock, requestTimeoutMs, request.signal, expired)
+  try {
+    return await work(limit)
+  } finally {
+    limit.clear()
+  }
+}
+
+/** @param body of a manifest PUT */
+async function answer(
+  bucket: Bucket,
+  pushBlob: PushBlob,
+  request: RegistryRequest,
+  body: Uint8Array<ArrayBuffer> | undefined,
+  wait: Wait,
+): Promise<Response> {
   const { route, method } = request
+  if (route.kind !== 'version') request.tier = 'bucket'
   switch (route.kind) {
     case 'version':
       return versionResponse(method)
     case 'manifest': {
-      if (method === 'PUT') return putManifest(bucket, request, route, wait)
+      if (body !== undefined) return putManifest(bucket, request, route, body, wait)
       const manifest = await pullManifest(bucket, route.name, route.reference, wait)
       return manifestResponse(manifest, request.request, route.reference.kind === 'tag')
     }
@@ -76,9 +105,9 @@ async function putManifest(
   bucket: Bucket,
   { request }: RegistryRequest,
   route: RouteOf<'manifest'>,
+  bytes: Uint8Array<ArrayBuffer>,
   wait: Wait,
 ): Promise<Response> {
-  const bytes = await readBody(request, manifestLimitBytes)
   const contentType = request.headers.get('Content-Type') ?? undefined
   const digest = await pushManifest(bucket, { name: route.name, reference: route.reference, bytes, contentType }, wait)
   return created(`/v2/${route.name}/manifests/${digest}`, digest)
@@ -144,9 +173,8 @@ async function useUpload(
     }
   } catch (error) {
     if (!(error instanceof OutOfOrderChunk)) throw error
-    const detail = `the next chunk begins at byte ${error.sizeBytes}`
-    throw new OciError('BLOB_UPLOAD_INVALID', detail, {
-      status: 416,
+    throw new OciError(error.code, error.detail, {
+      status: error.status,
       headers: sessionHeaders(name, id, error.sizeBytes),
     })
   }

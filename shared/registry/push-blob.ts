@@ -45,12 +45,11 @@ const runningHashLimit = 1000
 const unhurried: Wait = { signal: new AbortController().signal }
 
 /** A chunk's range did not begin where the session stands: the client can ask, and go on from there. */
-export class OutOfOrderChunk extends Error {
-  override readonly name = 'OutOfOrderChunk'
+export class OutOfOrderChunk extends OciError {
   readonly sizeBytes: number
 
   constructor(sizeBytes: number) {
-    super(`the session stands at ${sizeBytes}`)
+    super('BLOB_UPLOAD_INVALID', `the next chunk begins at byte ${sizeBytes}`, { status: 416 })
     this.sizeBytes = sizeBytes
   }
 }
@@ -90,15 +89,16 @@ export function createPushBlob(deps: { bucket: Bucket; uploads: Uploads; hasher:
       wait,
     )
     if (expected !== undefined && after - sizeBytes !== expected) {
-      await takeBack(id, sizeBytes, wait)
+      await takeBack(id, sizeBytes)
       throw refuseLength(String(after - sizeBytes))
     }
     return after
   }
 
-  async function takeBack(id: string, sizeBytes: number, wait: Wait): Promise<void> {
+  /** A refusal changes nothing: the session stands where it stood before the request. */
+  async function takeBack(id: string, sizeBytes: number): Promise<void> {
     hashes.delete(id)
-    await uploads.truncate(id, sizeBytes, wait)
+    await uploads.truncate(id, sizeBytes, unhurried)
   }
 
   /** The digest of what is staged: the running one if it saw every byte, else by reading them. */
@@ -124,8 +124,7 @@ export function createPushBlob(deps: { bucket: Bucket; uploads: Uploads; hasher:
       const sizeBytes = await add(id, before, chunk, turn)
       const actual = await stagedDigest(id, algorithmOf(digest), sizeBytes, turn)
       if (actual !== digest) {
-        // The session stays as it was before this request: a refusal changes nothing.
-        await takeBack(id, before, turn)
+        await takeBack(id, before)
         throw new OciError(
           'DIGEST_INVALID',
           `the ${sizeBytes} bytes of the upload have the digest ${actual}, not ${digest}`,

@@ -84,7 +84,9 @@ export function bucketReaderContract(adapter: string, make: () => Promise<Bucket
 
     test('a small object that is larger than it may be is a fault, not a part of it', async () => {
       await under.put('large', bytesOf('0123456789'))
-      await expect(under.bucket.read(key('large'), 9, wait)).rejects.toThrow(expect.objectContaining({ name: 'UpstreamError' }))
+      await expect(under.bucket.read(key('large'), 9, wait)).rejects.toThrow(
+        expect.objectContaining({ name: 'UpstreamError' }),
+      )
     })
 
     test('an object of several chunks comes whole, and can be left in the middle', async () => {
@@ -158,7 +160,8 @@ export function bucketWriterContract(adapter: string, make: () => Promise<Bucket
       const versions = ['a', 'b'].map((letter) => bytesOf(letter.repeat(100_000)))
       let writing = true
       const writer = (async () => {
-        for (let round = 0; round < 40; round++) await bucket.write(key('contended'), versions[round % 2] ?? bytesOf(''), wait)
+        for (let round = 0; round < 40; round++)
+          await bucket.write(key('contended'), versions[round % 2] ?? bytesOf(''), wait)
         writing = false
       })()
       const seen = new Set<string>()

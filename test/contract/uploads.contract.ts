@@ -74,7 +74,9 @@ export function uploadsContract(adapter: string, make: () => Promise<UploadsUnde
       await uploads.create('u1', wait)
       const broken = ReadableStream.from(breaking('stays ', 'here'))
       let shown = 0
-      await expect(uploads.append('u1', 0, broken, (chunk) => (shown += chunk.byteLength), wait)).rejects.toThrow('broke')
+      await expect(uploads.append('u1', 0, broken, (chunk) => (shown += chunk.byteLength), wait)).rejects.toThrow(
+        'broke',
+      )
       expect(await uploads.size('u1', wait)).toBe(10)
       expect(shown).toBe(10)
       expect(await textOf(await uploads.read('u1', wait))).toBe('stays here')

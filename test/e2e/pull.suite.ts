@@ -1,7 +1,15 @@
 // What a client that pulls sees, the same at the origin and at every edge.
 
 import { describe, expect, test } from 'vitest'
-import { ociIndexType, ociManifestType, ociError, manifestText, pushBlob, pushImage, putManifest } from '../support/http-client.ts'
+import {
+  ociIndexType,
+  ociManifestType,
+  ociError,
+  manifestText,
+  pushBlob,
+  pushImage,
+  putManifest,
+} from '../support/http-client.ts'
 import { randomBytes, sha256 } from '../support/image.ts'
 
 /** @param base gives the URL of the registry under test once it runs */
@@ -46,7 +54,9 @@ export function pullSuite(base: () => string): void {
     test('whose ETag the client has is 304', async () => {
       const image = await pushImage(base(), 'pull/etag', 'v1', 'etag')
       for (const reference of ['v1', image.digest]) {
-        const response = await get(`/v2/pull/etag/manifests/${reference}`, { headers: { 'If-None-Match': `"${image.digest}"` } })
+        const response = await get(`/v2/pull/etag/manifests/${reference}`, {
+          headers: { 'If-None-Match': `"${image.digest}"` },
+        })
         expect(response.status).toBe(304)
         expect(response.headers.get('Docker-Content-Digest')).toBe(image.digest)
       }
@@ -73,7 +83,12 @@ export function pullSuite(base: () => string): void {
 
     test('that is not there is 404 MANIFEST_UNKNOWN, which no cache keeps', async () => {
       await pushImage(base(), 'pull/known', 'v1', 'known')
-      for (const path of ['pull/known/manifests/none', `pull/known/manifests/${sha256('none')}`, 'pull/never/manifests/v1', 'pull/known/manifests/.none']) {
+      for (const path of [
+        'pull/known/manifests/none',
+        `pull/known/manifests/${sha256('none')}`,
+        'pull/never/manifests/v1',
+        'pull/known/manifests/.none',
+      ]) {
         const response = await get(`/v2/${path}`)
         expect(response.headers.get('Cache-Control')).toBe('no-store')
         expect(await ociError(response)).toMatchObject({ status: 404, code: 'MANIFEST_UNKNOWN' })
@@ -98,8 +113,18 @@ export function pullSuite(base: () => string): void {
         [ociIndexType, JSON.stringify({ schemaVersion: 2, manifests: [child] })],
         [ociManifestType, JSON.stringify({ ...JSON.parse(image.manifest), mediaType: undefined })],
         [dockerManifest, docker],
-        [dockerList, JSON.stringify({ schemaVersion: 2, mediaType: dockerList, manifests: [{ ...child, mediaType: dockerManifest }] })],
-        [ociManifestType, manifestText(image.config, [image.layer], { artifactType: 'application/x.sbom', annotations: { a: 'b' } })],
+        [
+          dockerList,
+          JSON.stringify({
+            schemaVersion: 2,
+            mediaType: dockerList,
+            manifests: [{ ...child, mediaType: dockerManifest }],
+          }),
+        ],
+        [
+          ociManifestType,
+          manifestText(image.config, [image.layer], { artifactType: 'application/x.sbom', annotations: { a: 'b' } }),
+        ],
       ]
       for (const [type, document] of documents) {
         const pushed = await putManifest(base(), 'pull/kinds', sha256(document), document, type)
@@ -175,7 +200,10 @@ export function pullSuite(base: () => string): void {
 
     test('of sha512 comes as one of sha256 does', async () => {
       const digest = `sha512:${(await import('node:crypto')).hash('sha512', 'long digest')}`
-      const pushed = await fetch(`${base()}/v2/pull/sha512/blobs/uploads/?digest=${digest}`, { method: 'POST', body: 'long digest' })
+      const pushed = await fetch(`${base()}/v2/pull/sha512/blobs/uploads/?digest=${digest}`, {
+        method: 'POST',
+        body: 'long digest',
+      })
       expect(pushed.status).toBe(201)
       const response = await get(`/v2/pull/sha512/blobs/${digest}`)
       expect(await response.text()).toBe('long digest')
@@ -224,7 +252,10 @@ export function pullSuite(base: () => string): void {
       await pushBlob(base(), 'pull/untagged', image.layer)
       await putManifest(base(), 'pull/untagged', image.digest, image.manifest)
       expect(await (await get('/v2/pull/untagged/tags/list')).json()).toEqual({ name: 'pull/untagged', tags: [] })
-      expect(await ociError(await get('/v2/pull/unheard-of/tags/list'))).toMatchObject({ status: 404, code: 'NAME_UNKNOWN' })
+      expect(await ociError(await get('/v2/pull/unheard-of/tags/list'))).toMatchObject({
+        status: 404,
+        code: 'NAME_UNKNOWN',
+      })
     })
 
     test('with an n that is no number is refused', async () => {

@@ -1,7 +1,17 @@
 // What a client that pushes sees, the same at the origin and through every edge.
 
 import { describe, expect, test } from 'vitest'
-import { locationOf, manifestText, ociError, ociManifestType, pushBlob, pushImage, putManifest, startUpload, withDigest } from '../support/http-client.ts'
+import {
+  locationOf,
+  manifestText,
+  ociError,
+  ociManifestType,
+  pushBlob,
+  pushImage,
+  putManifest,
+  startUpload,
+  withDigest,
+} from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
 
 export function pushSuite(base: () => string): void {
@@ -12,7 +22,10 @@ export function pushSuite(base: () => string): void {
   describe('an upload', () => {
     test('in one POST with the digest', async () => {
       const digest = sha256('in one POST')
-      const response = await fetch(`${base()}/v2/push/post/blobs/uploads/?digest=${digest}`, { method: 'POST', body: 'in one POST' })
+      const response = await fetch(`${base()}/v2/push/post/blobs/uploads/?digest=${digest}`, {
+        method: 'POST',
+        body: 'in one POST',
+      })
       expect(response.status).toBe(201)
       expect(response.headers.get('Docker-Content-Digest')).toBe(digest)
       expect(await (await fetch(locationOf(response, base()))).text()).toBe('in one POST')
@@ -60,7 +73,10 @@ export function pushSuite(base: () => string): void {
 
     test('a chunk whose length is not that of its range is refused and changes nothing', async () => {
       const start = await startUpload(base(), 'push/lengths')
-      expect(await ociError(await upload(start, 'PATCH', '0123', { 'Content-Range': '0-9' }))).toMatchObject({ status: 400, code: 'SIZE_INVALID' })
+      expect(await ociError(await upload(start, 'PATCH', '0123', { 'Content-Range': '0-9' }))).toMatchObject({
+        status: 400,
+        code: 'SIZE_INVALID',
+      })
       const unknownLength = ReadableStream.from([new TextEncoder().encode('0123')])
       const refused = await fetch(start, {
         method: 'PATCH',
@@ -70,7 +86,9 @@ export function pushSuite(base: () => string): void {
       } as RequestInit)
       expect(await ociError(refused)).toMatchObject({ status: 400, code: 'SIZE_INVALID' })
       expect((await upload(start, 'GET', null)).headers.get('Range')).toBe('0-0')
-      expect(await ociError(await upload(start, 'PATCH', '0', { 'Content-Range': 'zero' }))).toMatchObject({ code: 'BLOB_UPLOAD_INVALID' })
+      expect(await ociError(await upload(start, 'PATCH', '0', { 'Content-Range': 'zero' }))).toMatchObject({
+        code: 'BLOB_UPLOAD_INVALID',
+      })
     })
 
     test('tells how far it is, and ends when it is cancelled', async () => {
@@ -82,7 +100,10 @@ export function pushSuite(base: () => string): void {
       expect((await upload(start, 'DELETE', null)).status).toBe(204)
       for (const method of ['GET', 'PATCH', 'PUT', 'DELETE']) {
         const url = method === 'PUT' ? withDigest(start, sha256('')) : start
-        expect(await ociError(await upload(url, method, null))).toMatchObject({ status: 404, code: 'BLOB_UPLOAD_UNKNOWN' })
+        expect(await ociError(await upload(url, method, null))).toMatchObject({
+          status: 404,
+          code: 'BLOB_UPLOAD_UNKNOWN',
+        })
       }
     })
 
@@ -96,25 +117,37 @@ export function pushSuite(base: () => string): void {
       expect((await upload(withDigest(start, sha256('right bytes')), 'PUT', 'bytes')).status).toBe(201)
     })
 
-    test.each(['', 'sha256:abc', `sha256:${'A'.repeat(64)}`, `md5:${'a'.repeat(32)}`, 'nonsense'])('with the digest %o is DIGEST_INVALID', async (digest) => {
-      const start = await startUpload(base(), 'push/malformed')
-      expect(await ociError(await upload(withDigest(start, digest), 'PUT', 'x'))).toMatchObject({ status: 400, code: 'DIGEST_INVALID' })
-    })
+    test.each(['', 'sha256:abc', `sha256:${'A'.repeat(64)}`, `md5:${'a'.repeat(32)}`, 'nonsense'])(
+      'with the digest %o is DIGEST_INVALID',
+      async (digest) => {
+        const start = await startUpload(base(), 'push/malformed')
+        expect(await ociError(await upload(withDigest(start, digest), 'PUT', 'x'))).toMatchObject({
+          status: 400,
+          code: 'DIGEST_INVALID',
+        })
+      },
+    )
 
     test('belongs to its repository: its id is nothing under another name', async () => {
       const start = await startUpload(base(), 'push/mine')
       const foreign = new URL(start.href.replace('/push/mine/', '/push/yours/'))
       for (const method of ['GET', 'PATCH', 'DELETE']) {
-        expect(await ociError(await upload(foreign, method, null))).toMatchObject({ status: 404, code: 'BLOB_UPLOAD_UNKNOWN' })
+        expect(await ociError(await upload(foreign, method, null))).toMatchObject({
+          status: 404,
+          code: 'BLOB_UPLOAD_UNKNOWN',
+        })
       }
       expect((await upload(start, 'GET', null)).status).toBe(204)
     })
 
-    test.each(['..', 'x', '%2e%2e', '00000000-0000-4000-8000-000000000000-0123456789abcdef'])('with the id %s is unknown', async (id) => {
-      const response = await fetch(`${base()}/v2/push/ids/blobs/uploads/${id}`)
-      expect(response.status).toBeGreaterThanOrEqual(400)
-      expect(response.status).toBeLessThan(500)
-    })
+    test.each(['..', 'x', '%2e%2e', '00000000-0000-4000-8000-000000000000-0123456789abcdef'])(
+      'with the id %s is unknown',
+      async (id) => {
+        const response = await fetch(`${base()}/v2/push/ids/blobs/uploads/${id}`)
+        expect(response.status).toBeGreaterThanOrEqual(400)
+        expect(response.status).toBeLessThan(500)
+      },
+    )
 
     test('of the same blob by many clients at once succeeds for each', async () => {
       const content = 'pushed by many '.repeat(50_000)
@@ -126,21 +159,30 @@ export function pushSuite(base: () => string): void {
   describe('a mount', () => {
     test('makes a blob of one repository belong to another', async () => {
       const digest = await pushBlob(base(), 'push/source', 'mounted')
-      const response = await fetch(`${base()}/v2/push/target/blobs/uploads/?mount=${digest}&from=push/source`, { method: 'POST' })
+      const response = await fetch(`${base()}/v2/push/target/blobs/uploads/?mount=${digest}&from=push/source`, {
+        method: 'POST',
+      })
       expect(response.status).toBe(201)
       expect(response.headers.get('Docker-Content-Digest')).toBe(digest)
       expect(await (await blob('push/target', digest)).text()).toBe('mounted')
     })
 
-    test.each(['from=push/without', 'from=Not/A/Name', ''])('of what is not there (%s) begins an upload instead', async (from) => {
-      const response = await fetch(`${base()}/v2/push/target/blobs/uploads/?mount=${sha256('nowhere')}&${from}`, { method: 'POST' })
-      expect(response.status).toBe(202)
-      expect(locationOf(response, base()).pathname).toContain('/v2/push/target/blobs/uploads/')
-    })
+    test.each(['from=push/without', 'from=Not/A/Name', ''])(
+      'of what is not there (%s) begins an upload instead',
+      async (from) => {
+        const response = await fetch(`${base()}/v2/push/target/blobs/uploads/?mount=${sha256('nowhere')}&${from}`, {
+          method: 'POST',
+        })
+        expect(response.status).toBe(202)
+        expect(locationOf(response, base()).pathname).toContain('/v2/push/target/blobs/uploads/')
+      },
+    )
 
     test('without from finds the blob wherever it is', async () => {
       const digest = await pushBlob(base(), 'push/somewhere', 'found anywhere')
-      expect((await fetch(`${base()}/v2/push/target/blobs/uploads/?mount=${digest}`, { method: 'POST' })).status).toBe(201)
+      expect((await fetch(`${base()}/v2/push/target/blobs/uploads/?mount=${digest}`, { method: 'POST' })).status).toBe(
+        201,
+      )
     })
   })
 
@@ -173,12 +215,19 @@ export function pushSuite(base: () => string): void {
 
     test('that names a blob of another repository is refused: it must be mounted first', async () => {
       const image = await pushImage(base(), 'push/theirs', 'v1', 'theirs')
-      expect(await ociError(await putManifest(base(), 'push/ours', 'v1', image.manifest))).toMatchObject({ code: 'MANIFEST_BLOB_UNKNOWN' })
+      expect(await ociError(await putManifest(base(), 'push/ours', 'v1', image.manifest))).toMatchObject({
+        code: 'MANIFEST_BLOB_UNKNOWN',
+      })
     })
 
     test('whose only missing layers are foreign is taken', async () => {
       const { config } = await pushImage(base(), 'push/foreign', 'v0', 'foreign')
-      const foreign = { mediaType: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip', digest: sha256('elsewhere'), size: 9, urls: ['https://example.com/l'] }
+      const foreign = {
+        mediaType: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
+        digest: sha256('elsewhere'),
+        size: 9,
+        urls: ['https://example.com/l'],
+      }
       const manifest = manifestText(config, [], { layers: [foreign] })
       expect((await putManifest(base(), 'push/foreign', 'v1', manifest)).status).toBe(201)
     })
@@ -195,8 +244,16 @@ export function pushSuite(base: () => string): void {
       ['not an object', '[]', ociManifestType],
       ['neither image nor index', '{"schemaVersion":2}', ociManifestType],
       ['another schema version', '{"schemaVersion":3,"config":{},"layers":[]}', ociManifestType],
-      ['a media type that disagrees', '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}', ociManifestType],
-      ['a layer without a digest', '{"schemaVersion":2,"manifests":[{"mediaType":"a/b","size":1}]}', 'application/vnd.oci.image.index.v1+json'],
+      [
+        'a media type that disagrees',
+        '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}',
+        ociManifestType,
+      ],
+      [
+        'a layer without a digest',
+        '{"schemaVersion":2,"manifests":[{"mediaType":"a/b","size":1}]}',
+        'application/vnd.oci.image.index.v1+json',
+      ],
     ])('of %s is MANIFEST_INVALID', async (_, document, type) => {
       const refused = await putManifest(base(), 'push/invalid', 'v1', document, type)
       expect(await ociError(refused)).toMatchObject({ status: 400, code: 'MANIFEST_INVALID' })
@@ -212,7 +269,10 @@ export function pushSuite(base: () => string): void {
       }
       expect((await putManifest(base(), 'push/large', 'v1', padded(limit))).status).toBe(201)
       expect((await fetch(`${base()}/v2/push/large/manifests/v1`)).headers.get('Content-Length')).toBe(String(limit))
-      expect(await ociError(await putManifest(base(), 'push/large', 'v2', padded(limit + 1)))).toMatchObject({ status: 413, code: 'SIZE_INVALID' })
+      expect(await ociError(await putManifest(base(), 'push/large', 'v2', padded(limit + 1)))).toMatchObject({
+        status: 413,
+        code: 'SIZE_INVALID',
+      })
       const streamed = await fetch(`${base()}/v2/push/large/manifests/v2`, {
         method: 'PUT',
         body: ReadableStream.from([new TextEncoder().encode(padded(limit)), new TextEncoder().encode(' ')]),
@@ -226,20 +286,26 @@ export function pushSuite(base: () => string): void {
   describe('a refusal', () => {
     const cid = 'bafybeifgiohmkpler4ehm574opdadrs6kk6u64x4geq2dnl4sxq6lvemzu'
 
-    test.each([cid, 'a'.repeat(64), 'a'.repeat(128)])('pushes to the content name %s are DENIED, every kind of them', async (name) => {
-      const requests: [string, string][] = [
-        ['POST', `/v2/${name}/blobs/uploads/`],
-        ['POST', `/v2/${name}/blobs/uploads/?mount=${sha256('x')}&from=a/b`],
-        ['PATCH', `/v2/${name}/blobs/uploads/x`],
-        ['PUT', `/v2/${name}/blobs/uploads/x?digest=${sha256('x')}`],
-        ['DELETE', `/v2/${name}/blobs/uploads/x`],
-        ['PUT', `/v2/${name}/manifests/latest`],
-      ]
-      for (const [method, path] of requests) {
-        expect(await ociError(await fetch(`${base()}${path}`, { method }))).toMatchObject({ status: 403, code: 'DENIED' })
-      }
-      expect((await fetch(`${base()}/v2/${name}/manifests/latest`)).status).toBe(404)
-    })
+    test.each([cid, 'a'.repeat(64), 'a'.repeat(128)])(
+      'pushes to the content name %s are DENIED, every kind of them',
+      async (name) => {
+        const requests: [string, string][] = [
+          ['POST', `/v2/${name}/blobs/uploads/`],
+          ['POST', `/v2/${name}/blobs/uploads/?mount=${sha256('x')}&from=a/b`],
+          ['PATCH', `/v2/${name}/blobs/uploads/x`],
+          ['PUT', `/v2/${name}/blobs/uploads/x?digest=${sha256('x')}`],
+          ['DELETE', `/v2/${name}/blobs/uploads/x`],
+          ['PUT', `/v2/${name}/manifests/latest`],
+        ]
+        for (const [method, path] of requests) {
+          expect(await ociError(await fetch(`${base()}${path}`, { method }))).toMatchObject({
+            status: 403,
+            code: 'DENIED',
+          })
+        }
+        expect((await fetch(`${base()}/v2/${name}/manifests/latest`)).status).toBe(404)
+      },
+    )
 
     test('a name of two components is nobody’s content, though one looks like it', async () => {
       expect((await fetch(`${base()}/v2/mirror/${cid}/blobs/uploads/`, { method: 'POST' })).status).toBe(202)

@@ -25,7 +25,11 @@ export function withDigest(url: URL, digest: string): URL {
 export async function pushBlob(base: string, name: string, content: string | Uint8Array<ArrayBuffer>): Promise<string> {
   const digest = sha256(content)
   const url = withDigest(await startUpload(base, name), digest)
-  const response = await fetch(url, { method: 'PUT', body: content, headers: { 'Content-Type': 'application/octet-stream' } })
+  const response = await fetch(url, {
+    method: 'PUT',
+    body: content,
+    headers: { 'Content-Type': 'application/octet-stream' },
+  })
   if (response.status !== 201) throw new Error(`PUT was answered ${response.status}: ${await response.text()}`)
   return digest
 }
@@ -35,7 +39,11 @@ export const ociIndexType = 'application/vnd.oci.image.index.v1+json'
 
 /** Text of an image manifest over blobs that are there. */
 export function manifestText(config: string, layers: readonly string[], extra: object = {}): string {
-  const descriptor = (mediaType: string, content: string) => ({ mediaType, digest: sha256(content), size: Buffer.byteLength(content) })
+  const descriptor = (mediaType: string, content: string) => ({
+    mediaType,
+    digest: sha256(content),
+    size: Buffer.byteLength(content),
+  })
   return JSON.stringify({
     schemaVersion: 2,
     mediaType: ociManifestType,
@@ -52,7 +60,11 @@ export function putManifest(
   content: string | Uint8Array<ArrayBuffer>,
   type = ociManifestType,
 ): Promise<Response> {
-  return fetch(`${base}/v2/${name}/manifests/${reference}`, { method: 'PUT', body: content, headers: { 'Content-Type': type } })
+  return fetch(`${base}/v2/${name}/manifests/${reference}`, {
+    method: 'PUT',
+    body: content,
+    headers: { 'Content-Type': type },
+  })
 }
 
 export interface SmallImage {

@@ -50,7 +50,9 @@ export async function makeImage(folder: string, seed: string, layerSizes: readon
   )
   const index = {
     schemaVersion: 2,
-    manifests: [{ ...descriptor(manifestType, manifest), annotations: { 'org.opencontainers.image.ref.name': 'latest' } }],
+    manifests: [
+      { ...descriptor(manifestType, manifest), annotations: { 'org.opencontainers.image.ref.name': 'latest' } },
+    ],
   }
   await writeFile(join(folder, 'index.json'), JSON.stringify(index))
   await writeFile(join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}')
@@ -92,7 +94,8 @@ async function makeLayer(blobs: string, seed: string, sizeBytes: number): Promis
 export function* randomChunks(seed: string, sizeBytes: number): Generator<Buffer> {
   const cipher = createCipheriv('chacha20', createHash('sha256').update(seed).digest(), Buffer.alloc(16))
   const zeros = Buffer.alloc(1024 * 1024)
-  for (let left = sizeBytes; left > 0; left -= zeros.byteLength) yield cipher.update(zeros.subarray(0, Math.min(left, zeros.byteLength)))
+  for (let left = sizeBytes; left > 0; left -= zeros.byteLength)
+    yield cipher.update(zeros.subarray(0, Math.min(left, zeros.byteLength)))
 }
 
 /** The same bytes at once. */

@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { ReadyMessage } from '../../origin/process/service.ts'
 
 export const projectFolder = resolve(import.meta.dirname, '../..')
 const cliFile = join(projectFolder, 'origin/cli/main.ts')
@@ -32,9 +33,15 @@ export async function temporaryFolder(): Promise<{ path: string; remove: () => P
 }
 
 /** Starts one verb of the CLI and waits until it says that it is ready. Rejects with what it printed where it ends before. */
-export async function startPart(verb: 'up' | 'bucket' | 'origin' | 'edge', options: Readonly<Record<string, string>>): Promise<Part> {
+export async function startPart(
+  verb: 'up' | 'bucket' | 'origin' | 'edge',
+  options: Readonly<Record<string, string>>,
+): Promise<Part> {
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])
-  const child = spawn(process.execPath, [cliFile, verb, ...args], { cwd: tmpdir(), stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [cliFile, verb, ...args], {
+    cwd: tmpdir(),
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  })
   const log: LogLine[] = []
   const text: string[] = []
   const ended = new Promise<number | null>((done) => child.once('close', (code) => done(code)))
@@ -43,10 +50,10 @@ export async function startPart(verb: 'up' | 'bucket' | 'origin' | 'edge', optio
     const entry = parseLine(line)
     if (entry === undefined) text.push(line)
     else log.push(entry)
-    if (entry?.['msg'] === 'ready' && entry['part'] === (verb === 'up' ? 'edge' : verb)) ready.resolve(String(entry['url']))
   }
-  createInterface({ input: child.stdout }).on('line', hear)
-  createInterface({ input: child.stderr }).on('line', hear)
+  for (const output of [child.stdout, child.stderr])
+    if (output !== null) createInterface({ input: output }).on('line', hear)
+  child.once('message', (message) => ready.resolve((message as ReadyMessage).url))
   void ended.then((code) => ready.reject(new Error(`${verb} ended with ${code}:\n${text.join('\n')}`)))
   const url = await ready.promise
   return {
@@ -92,7 +99,9 @@ export async function startStack(runtime: EdgeRuntime, dataFolder?: string): Pro
   const temporary = dataFolder === undefined ? await temporaryFolder() : undefined
   const folder = dataFolder ?? temporary?.path ?? ''
   const up = await startPart('up', { 'data-dir': folder, edge: runtime, ...anyPorts })
-  const url = (part: string) => String(up.log.find((line) => line['part'] === part && line['msg'] === 'ready')?.['url'])
+  const readyLine = (part: string) => up.log.find((line) => line['part'] === part && line['msg'] === 'ready')
+  await eventually('every part logs its address', () => ['origin', 'edge', 'bucket'].every((part) => readyLine(part)))
+  const url = (part: string) => String(readyLine(part)?.['url'])
   return {
     up,
     originUrl: url('origin'),
@@ -120,7 +129,11 @@ export async function peakMemoryMib(pid: number): Promise<number> {
 }
 
 /** Asks until it is so; a state is awaited, not slept for. Rejects after `withinMs`. */
-export async function eventually(what: string, isSo: () => boolean | Promise<boolean>, withinMs = 10_000): Promise<void> {
+export async function eventually(
+  what: string,
+  isSo: () => boolean | Promise<boolean>,
+  withinMs = 10_000,
+): Promise<void> {
   const deadline = Date.now() + withinMs
   while (!(await isSo())) {
     if (Date.now() > deadline) throw new Error(`${what}: not within ${withinMs} ms`)

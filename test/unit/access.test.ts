@@ -18,7 +18,9 @@ const requests = (name: string) =>
     uploads: `/v2/${name}/blobs/uploads/`,
     upload: `/v2/${name}/blobs/uploads/id`,
     tags: `/v2/${name}/tags/list`,
-  } as const).flatMap(([kind, path]) => routeMethods[kind as keyof typeof routeMethods].map((method) => ({ method, path })))
+  } as const).flatMap(([kind, path]) =>
+    routeMethods[kind as keyof typeof routeMethods].map((method) => ({ method, path })),
+  )
 
 const pulls = new Set(['manifests', 'tags', sample])
 const isPull = ({ method, path }: { method: string; path: string }) =>

@@ -2,11 +2,16 @@
 // apart from the parser, so that a parser that takes too little is found as well.
 
 import { createHash } from 'node:crypto'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { type Digest, parseDigest } from '../../shared/protocol/digest.ts'
 import { parseRepositoryName, parseTag, type RepositoryName, type Tag } from '../../shared/protocol/names.ts'
 
-const alphanumeric = fc.string({ unit: fc.constantFrom(...'abcxyz0189'), minLength: 1, maxLength: 5 })
+/** Any one of these ASCII characters. */
+export function charactersOf(characters: string): fc.Arbitrary<string> {
+  return fc.constantFrom(...characters.split(''))
+}
+
+const alphanumeric = fc.string({ unit: charactersOf('abcxyz0189'), minLength: 1, maxLength: 5 })
 const separator = fc.constantFrom('.', '_', '__', '-', '--', '---')
 
 const component = fc
@@ -14,15 +19,25 @@ const component = fc
   .map(([first, rest]) => first + rest.flat().join(''))
 
 /** Words that also stand in routes. */
-export const routeWords = ['blobs', 'uploads', 'manifests', 'tags', 'list', 'token', 'v2', 'referrers', 'latest'] as const
+export const routeWords = [
+  'blobs',
+  'uploads',
+  'manifests',
+  'tags',
+  'list',
+  'token',
+  'v2',
+  'referrers',
+  'latest',
+] as const
 
 /** Well-formed names, many of them made of the words that stand in routes. */
 export const repositoryNames: fc.Arbitrary<RepositoryName> = fc
   .array(fc.oneof(component, fc.constantFrom(...routeWords)), { minLength: 1, maxLength: 6 })
   .map((components) => repository(components.join('/')))
 
-const tagStart = fc.constantFrom(...'abzABZ059_')
-const tagRest = fc.string({ unit: fc.constantFrom(...'aZ09._-'), maxLength: 20 })
+const tagStart = charactersOf('abzABZ059_')
+const tagRest = fc.string({ unit: charactersOf('aZ09._-'), maxLength: 20 })
 
 export const tags: fc.Arbitrary<Tag> = fc.oneof(
   fc.tuple(tagStart, tagRest).map(([first, rest]) => tag(first + rest)),

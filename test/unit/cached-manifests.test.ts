@@ -1,4 +1,4 @@
-// Memory, then the shared cache, then the bucket; each fills those before it, and a cache that fails is served around.
+// Memory, then the shared cache, then the bucket; what is kept fills the caches, and one that fails is served around.
 
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type CachedManifests, createCachedManifests } from '../../shared/edge/cached-manifests.ts'
@@ -21,7 +21,7 @@ const latest = tag('latest')
 const wait: Wait = { signal: new AbortController().signal }
 const cacheTimeoutMs = 2000
 
-type Way = 'works' | 'fails' | 'hangs'
+type Way = 'works' | 'fails' | 'hangs' | 'hangs on writes'
 
 let objects: Objects
 let memory: ManifestCache
@@ -34,14 +34,22 @@ let clock: FakeClock
 let manifests: CachedManifests
 
 const inBackground = (work: Promise<unknown>) => void background.push(work)
-const get = () => manifests.get(name, digest, wait, inBackground)
+const get = () => manifests.get(name, digest, wait)
+
+/** As an edge does once it has seen the link. */
+async function getAndKeep() {
+  const found = await get()
+  if (found !== undefined) await manifests.keep(name, found, inBackground)
+  return found
+}
 
 /** The cache with its faults, and what it was asked. */
 function faulty(cache: ManifestCache): ManifestCache {
   async function through<Result>(call: string, work: () => Promise<Result>): Promise<Result> {
     asked.push(call)
     if (way === 'fails') throw new Error('KV is broken by the test')
-    return way === 'hangs' ? new Promise<Result>(() => {}) : work()
+    const hangs = way === 'hangs' || (way === 'hangs on writes' && call.startsWith('keep'))
+    return hangs ? new Promise<Result>(() => {}) : work()
   }
   return {
     manifest: (...args) => through('manifest', () => cache.manifest(...args)),
@@ -52,7 +60,11 @@ function faulty(cache: ManifestCache): ManifestCache {
 }
 
 function make(shared: ManifestCache | undefined): CachedManifests {
-  const log: Log = { info() {}, warn: (message) => void warnings.push(message), error: (message) => void warnings.push(message) }
+  const log: Log = {
+    info() {},
+    warn: (message) => void warnings.push(message),
+    error: (message) => void warnings.push(message),
+  }
   return createCachedManifests({ bucket: createMemoryBucket(objects), memory, shared, clock, log, cacheTimeoutMs })
 }
 
@@ -69,62 +81,74 @@ beforeEach(() => {
 })
 
 describe('a manifest', () => {
-  test('comes from the bucket at first, and from memory from then on', async () => {
-    expect(await get()).toEqual({ digest, mediaType, bytes, tier: 'bucket' })
+  test('comes from the bucket at first, and from memory once it was kept', async () => {
+    expect(await getAndKeep()).toEqual({ digest, mediaType, bytes, tier: 'bucket' })
     objects.clear()
     expect(await get()).toEqual({ digest, mediaType, bytes, tier: 'memory' })
   })
 
+  test('that was got but not kept, since it may belong to no repository, enters no cache', async () => {
+    expect((await get())?.tier).toBe('bucket')
+    expect(background).toEqual([])
+    expect(await manifests.lastKnown(name, digest)).toBeUndefined()
+  })
+
   test('that memory has costs no question to the shared cache', async () => {
-    await get()
+    await getAndKeep()
     asked.length = 0
-    await get()
+    await getAndKeep()
     expect(asked).toEqual([])
   })
 
-  test('from the bucket fills the shared cache, without waiting for it', async () => {
-    way = 'hangs'
-    const found = get()
-    await clock.untilArmed()
-    way = 'works'
-    clock.advance(cacheTimeoutMs)
-    expect((await found)?.tier).toBe('bucket')
+  test('from the bucket, once kept, is in the shared cache', async () => {
+    await getAndKeep()
     await Promise.all(background)
     expect(await kv.manifest(name, digest)).toEqual({ mediaType, bytes })
   })
 
-  test('that another edge put into the shared cache comes from there, and fills memory', async () => {
+  test('is kept without waiting for the shared cache', async () => {
+    way = 'hangs on writes'
+    await getAndKeep()
+    expect(background).toHaveLength(1)
+  })
+
+  test('that another edge put into the shared cache comes from there, and once kept from memory', async () => {
     await kv.keepManifest(name, digest, { mediaType, bytes })
     objects.clear()
-    expect(await get()).toEqual({ digest, mediaType, bytes, tier: 'kv' })
+    expect(await getAndKeep()).toEqual({ digest, mediaType, bytes, tier: 'kv' })
     expect((await get())?.tier).toBe('memory')
+  })
+
+  test('that came from a cache is not written to the shared cache again', async () => {
+    await kv.keepManifest(name, digest, { mediaType, bytes })
+    await getAndKeep()
+    await getAndKeep()
     expect(background).toEqual([])
   })
 
-  test('cached under one name says nothing of another', async () => {
-    await get()
+  test('kept under one name says nothing of another', async () => {
+    await getAndKeep()
     objects.clear()
-    expect(await manifests.get(repository('library/other'), digest, wait, inBackground)).toBeUndefined()
+    const other = repository('library/other')
+    expect(await manifests.get(other, digest, wait)).toBeUndefined()
+    expect(await manifests.lastKnown(other, digest)).toBeUndefined()
   })
 
   test('that is nowhere is undefined, and that is not remembered', async () => {
     objects.clear()
-    expect(await get()).toBeUndefined()
-    expect(background).toEqual([])
+    expect(await getAndKeep()).toBeUndefined()
     objects.set(blobKey(digest), bytes)
     expect((await get())?.tier).toBe('bucket')
   })
 
-  test('whose bytes in the bucket are damaged is a failure of the bucket, and enters no cache', async () => {
+  test('whose bytes in the bucket are damaged is a failure of the bucket', async () => {
     objects.set(blobKey(digest), new TextEncoder().encode('{}'))
     await expect(get()).rejects.toBeInstanceOf(UpstreamError)
-    expect(background).toEqual([])
-    expect(await memory.manifest(name, digest)).toBeUndefined()
   })
 
   test('is found without a shared cache too', async () => {
     manifests = make(undefined)
-    expect((await get())?.tier).toBe('bucket')
+    expect((await getAndKeep())?.tier).toBe('bucket')
     expect((await get())?.tier).toBe('memory')
     expect(background).toEqual([])
   })
@@ -133,7 +157,7 @@ describe('a manifest', () => {
 describe('a shared cache', () => {
   test('that fails is served around, and logged', async () => {
     way = 'fails'
-    expect((await get())?.tier).toBe('bucket')
+    expect((await getAndKeep())?.tier).toBe('bucket')
     expect(warnings).toHaveLength(1)
     await expect(Promise.all(background)).rejects.toThrow('KV is broken')
   })
@@ -165,6 +189,7 @@ describe('the last known answer', () => {
     expect(await manifests.lastKnown(name, digest)).toBeUndefined()
     await kv.keepManifest(name, digest, { mediaType, bytes })
     expect((await manifests.lastKnown(name, digest))?.tier).toBe('kv')
+    await memory.keepManifest(name, digest, { mediaType, bytes })
     expect((await manifests.lastKnown(name, digest))?.tier).toBe('memory')
   })
 

@@ -1,7 +1,7 @@
 // Digests: what is one, its parts, and that ours are those that others compute.
 
 import { hash } from 'node:crypto'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   algorithmOf,
@@ -17,9 +17,12 @@ import { digest, digests } from './arbitraries.ts'
 
 const hex = 'a'.repeat(64)
 
-test.each([`sha256:${hex}`, `sha256:${'0123456789abcdef'.repeat(4)}`, `sha512:${hex}${hex}`])('%s is a digest', (text) => {
-  expect(parseDigest(text)).toBe(text)
-})
+test.each([`sha256:${hex}`, `sha256:${'0123456789abcdef'.repeat(4)}`, `sha512:${hex}${hex}`])(
+  '%s is a digest',
+  (text) => {
+    expect(parseDigest(text)).toBe(text)
+  },
+)
 
 test.each([
   ['nothing', ''],
@@ -82,9 +85,7 @@ describe.each<DigestAlgorithm>(['sha256', 'sha512'])('digestOf by %s', (algorith
 
 test('digestOf takes sha256 unless told otherwise, and a view of a larger buffer is hashed alone', async () => {
   const bytes = new TextEncoder().encode('xabcx').subarray(1, 4)
-  expect(await digestOf(bytes)).toBe(
-    digest('sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'),
-  )
+  expect(await digestOf(bytes)).toBe(digest('sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'))
 })
 
 test('toHex writes two lower-case digits a byte', () => {

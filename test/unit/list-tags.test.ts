@@ -1,6 +1,6 @@
 // The list of tags and its pages, against a plain sort and slice. A bucket lists `1.0-alpine/` before `1.0/`, as S3 does.
 
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { tagsResponse } from '../../shared/http/plain-responses.ts'
 import { linkContent, revisionLinkKey, tagIndexLinkKey, tagLinkKey, tagsPrefix } from '../../shared/layout/keys.ts'
@@ -26,8 +26,7 @@ function bucketWith(names: readonly string[], into: RepositoryName = name, objec
 const whole = { limit: undefined, after: undefined }
 
 /** The order the spec wants, made another way: by the bytes. */
-const bytewise = (names: readonly string[]) =>
-  [...names].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+const bytewise = (names: readonly string[]) => [...names].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
 
 describe('a list of tags', () => {
   test('has a tag before those that only add to it, although the bucket lists them the other way round', async () => {
@@ -66,11 +65,17 @@ describe('a list of tags', () => {
   })
 
   test('of a known repository is empty behind its last tag', async () => {
-    expect(await listTags(bucketWith(['a', 'b']), name, { limit: 5, after: 'b' }, wait)).toEqual({ tags: [], more: false })
+    expect(await listTags(bucketWith(['a', 'b']), name, { limit: 5, after: 'b' }, wait)).toEqual({
+      tags: [],
+      more: false,
+    })
   })
 
   test('asked for no entry has none, and does not speak of more', async () => {
-    expect(await listTags(bucketWith(['a']), name, { limit: 0, after: undefined }, wait)).toEqual({ tags: [], more: false })
+    expect(await listTags(bucketWith(['a']), name, { limit: 0, after: undefined }, wait)).toEqual({
+      tags: [],
+      more: false,
+    })
   })
 
   test.each([

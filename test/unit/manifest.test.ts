@@ -1,6 +1,6 @@
 // Manifests: what is taken at a push, what one refers to, and what a stored one is served as.
 
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { manifestMediaTypes, parseManifest, storedMediaType } from '../../shared/protocol/manifest.ts'
 import { sha256 } from './arbitraries.ts'
@@ -59,7 +59,11 @@ describe('a manifest that is taken', () => {
   })
 
   test('of an empty index refers to nothing', () => {
-    expect(parseManifest(bytes({ ...index, manifests: [] }), ociIndex)).toEqual({ mediaType: ociIndex, blobs: [], children: [] })
+    expect(parseManifest(bytes({ ...index, manifests: [] }), ociIndex)).toEqual({
+      mediaType: ociIndex,
+      blobs: [],
+      children: [],
+    })
   })
 
   test.each([
@@ -153,17 +157,25 @@ describe('a manifest is refused', () => {
     expect(() => parseManifest(broken, undefined)).toThrow(refused)
   })
 
-  test.each([ociIndex, dockerManifest, 'application/json', 'text/plain', '*/*'])('that is an OCI image sent as %s', (contentType) => {
-    expect(() => parseManifest(bytes(image), contentType)).toThrow(refused)
-  })
+  test.each([ociIndex, dockerManifest, 'application/json', 'text/plain', '*/*'])(
+    'that is an OCI image sent as %s',
+    (contentType) => {
+      expect(() => parseManifest(bytes(image), contentType)).toThrow(refused)
+    },
+  )
 
   test('with the path of each fault, at most five', () => {
     const layers = Array.from({ length: 9 }, () => descriptor('x', 'bad'))
-    expect(() => parseManifest(bytes({ ...image, layers }), undefined)).toThrow(/layers\.0\.mediaType.*layers\.4\.mediaType[^.]*$/)
+    expect(() => parseManifest(bytes({ ...image, layers }), undefined)).toThrow(
+      /layers\.0\.mediaType.*layers\.4\.mediaType[^.]*$/,
+    )
   })
 
   test('with an OciError, whatever the bytes are', () => {
-    const documents = fc.oneof(fc.json().map((text) => new TextEncoder().encode(text)), fc.uint8Array())
+    const documents = fc.oneof(
+      fc.json().map((text) => new TextEncoder().encode(text)),
+      fc.uint8Array(),
+    )
     fc.assert(
       fc.property(documents, (each) => {
         expect(() => parseManifest(each, undefined)).toThrow(refused)

@@ -1,6 +1,6 @@
 // The paging parameters and the Link header (OCI distribution-spec 1.1, "Listing Tags"; RFC 8288).
 
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { OciError } from '../../shared/protocol/errors.ts'
 import { nextPageLink, parsePageRequest } from '../../shared/protocol/paging.ts'
@@ -19,14 +19,23 @@ test.each([
   expect(parsePageRequest(new URLSearchParams(query))).toEqual(expected)
 })
 
-test.each(['n=', 'n=-1', 'n=+1', 'n=1.5', 'n=1e3', 'n=0x10', 'n=abc', 'n=%201', 'n=NaN', 'n=Infinity', `n=${'9'.repeat(400)}`])(
-  'the query %s is refused with 400',
-  (query) => {
-    const parse = () => parsePageRequest(new URLSearchParams(query))
-    expect(parse).toThrow(OciError)
-    expect(parse).toThrow(expect.objectContaining({ status: 400 }))
-  },
-)
+test.each([
+  'n=',
+  'n=-1',
+  'n=+1',
+  'n=1.5',
+  'n=1e3',
+  'n=0x10',
+  'n=abc',
+  'n=%201',
+  'n=NaN',
+  'n=Infinity',
+  `n=${'9'.repeat(400)}`,
+])('the query %s is refused with 400', (query) => {
+  const parse = () => parsePageRequest(new URLSearchParams(query))
+  expect(parse).toThrow(OciError)
+  expect(parse).toThrow(expect.objectContaining({ status: 400 }))
+})
 
 test('the next link asks for what follows, whatever the last entry was called', () => {
   fc.assert(

@@ -1,6 +1,6 @@
 // The one parser of paths: every route gives back its parts, whatever words the names hold; everything else is refused.
 
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { isPush, parseRoute, type Route, routeMethods } from '../../shared/http/routes.ts'
 import { OciError } from '../../shared/protocol/errors.ts'
@@ -151,8 +151,25 @@ describe('a path is refused', () => {
   })
 
   test('with nothing but an OciError, which does not list routes, whatever it is', () => {
-    const pieces = fc.constantFrom('v2', 'a', 'A', '..', '', 'blobs', 'uploads', 'manifests', 'tags', 'list', '%', '%2F', sample)
-    const paths = fc.oneof(fc.string(), fc.array(pieces, { maxLength: 8 }).map((each) => `/${each.join('/')}`))
+    const pieces = fc.constantFrom(
+      'v2',
+      'a',
+      'A',
+      '..',
+      '',
+      'blobs',
+      'uploads',
+      'manifests',
+      'tags',
+      'list',
+      '%',
+      '%2F',
+      sample,
+    )
+    const paths = fc.oneof(
+      fc.string(),
+      fc.array(pieces, { maxLength: 8 }).map((each) => `/${each.join('/')}`),
+    )
     fc.assert(
       fc.property(fc.constantFrom(...methods), paths, (method, path) => {
         try {
@@ -174,16 +191,21 @@ describe.each(kinds)('the route %s', (kind) => {
     expect(parseRoute(method, samplePaths[kind]).kind).toBe(kind)
   })
 
-  test.each(methods.filter((method) => !allowed.includes(method)))('refuses %s with 405 and says what it takes', (method) => {
-    expect(() => parseRoute(method, samplePaths[kind])).toThrow(
-      expect.objectContaining({ code: 'UNSUPPORTED', status: 405, headers: { Allow: allowed.join(', ') } }),
-    )
-  })
+  test.each(methods.filter((method) => !allowed.includes(method)))(
+    'refuses %s with 405 and says what it takes',
+    (method) => {
+      expect(() => parseRoute(method, samplePaths[kind])).toThrow(
+        expect.objectContaining({ code: 'UNSUPPORTED', status: 405, headers: { Allow: allowed.join(', ') } }),
+      )
+    },
+  )
 })
 
 test('what needs the right to push is every write, and all that concerns an upload', () => {
   const pushes = kinds.flatMap((kind) =>
-    routeMethods[kind].filter((method) => isPush(method, parseRoute(method, samplePaths[kind]))).map((method) => `${method} ${kind}`),
+    routeMethods[kind]
+      .filter((method) => isPush(method, parseRoute(method, samplePaths[kind])))
+      .map((method) => `${method} ${kind}`),
   )
   expect(pushes).toEqual(['PUT manifest', 'POST uploads', 'GET upload', 'PATCH upload', 'PUT upload', 'DELETE upload'])
 })

@@ -1,0 +1,85 @@
+// The configuration: every setting can be given in each way, and which source wins.
+
+import { describe, expect, test } from 'vitest'
+import { type Config, settings } from '../../origin/process/config.ts'
+import { faults, load } from './config-sources.ts'
+
+const at = (config: Config, path: string): unknown =>
+  path.split('.').reduce<unknown>((value, name) => (value as Record<string, unknown>)[name], config)
+
+/** For each setting two values that are no default, as text. */
+const samples: Readonly<Record<string, readonly [string, string]>> = {
+  data_dir: ['/data/one', '/data/two'],
+  'access.anonymous': ['pull', 'push'],
+  'origin.listen': ['127.0.0.1:1', '127.0.0.1:2'],
+  'bucket.folder': ['/bucket/one', '/bucket/two'],
+  'bucket.listen': ['127.0.0.1:3', '[::1]:4'],
+  'bucket.url': ['http://one.example.com/b', 'https://two.example.com/b'],
+  'bucket.region': ['eu-central-1', 'us-east-1'],
+  'edge.listen': ['127.0.0.1:5', '127.0.0.1:6'],
+  'edge.runtime': ['node', 'workerd'],
+  'edge.origin_url': ['http://one.example.com', 'https://two.example.com:8443'],
+  'log.level': ['debug', 'error'],
+}
+const samplesOf = (path: string) => samples[path] ?? ['201', '202']
+
+const inFile = (path: string, value: string) => {
+  const [section = '', name] = path.split('.')
+  return name === undefined ? `${section}: ${value}` : `${section}:\n  ${name}: ${value}`
+}
+
+describe.each(settings)('$path', ({ path, option, environment, about, default: fallback }) => {
+  const [one, two] = samplesOf(path)
+
+  test('says what it is for', () => {
+    expect(about).toMatch(/^[A-Z`].*\.$/)
+  })
+
+  test('has the default that it says', async () => {
+    const config = at(await load(), path)
+    if (fallback === undefined) expect(config).toBeUndefined()
+    else expect(config).toEqual(at(await load({ options: { [option]: fallback } }), path))
+  })
+
+  test('is taken from the file, over that from the environment, over that from the command line', async () => {
+    const [first, second] = [
+      at(await load({ options: { [option]: one } }), path),
+      at(await load({ options: { [option]: two } }), path),
+    ]
+    expect(first).not.toEqual(second)
+    const file = inFile(path, one)
+    expect(at(await load({ file }), path)).toEqual(first)
+    expect(at(await load({ file, environment: { [environment]: two } }), path)).toEqual(second)
+    expect(at(await load({ environment: { [environment]: two }, options: { [option]: one } }), path)).toEqual(first)
+    expect(at(await load({ file, options: { [option]: two } }), path)).toEqual(second)
+  })
+
+  test('at fault is named by where it came from', async () => {
+    const bad = path === 'data_dir' || path === 'bucket.folder' ? '' : path === 'bucket.region' ? undefined : '\t'
+    if (bad === undefined) return // Any text is a region.
+    expect(await faults({ environment: { [environment]: bad } })).toEqual([
+      expect.stringContaining(`${environment}: must be`),
+    ])
+    expect(await faults({ options: { [option]: bad } })).toEqual([expect.stringContaining(`--${option}: must be`)])
+    expect(await faults({ file: inFile(path, '[1]') })).toEqual([expect.stringContaining(`${path}: `)])
+  })
+})
+
+test('no two settings share an option or a variable', () => {
+  for (const field of ['path', 'option', 'environment'] as const) {
+    expect(new Set(settings.map((setting) => setting[field])).size).toBe(settings.length)
+  }
+  for (const { option, environment } of settings) {
+    expect(option).toMatch(/^[a-z]+(?:-[a-z]+)*$/)
+    expect(environment).toMatch(/^MIRRORBALL_[A-Z_]+$/)
+    expect([option, environment]).not.toContain('config')
+  }
+})
+
+test('a configuration cannot be changed, nor can its sections', async () => {
+  const config = await load()
+  expect(Object.isFrozen(config)).toBe(true)
+  for (const section of Object.values(config))
+    if (typeof section === 'object') expect(Object.isFrozen(section)).toBe(true)
+  expect(Object.isFrozen(config.origin.listen)).toBe(true)
+})

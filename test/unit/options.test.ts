@@ -1,0 +1,47 @@
+// Command-line options: one for every setting, and what is no option does not go unseen.
+
+import { parseArgs } from 'citty'
+import { describe, expect, test } from 'vitest'
+import { givenOptions, optionArgs } from '../../origin/cli/options.ts'
+import { settings } from '../../origin/process/config.ts'
+
+const given = (...args: string[]) => givenOptions(parseArgs(args, optionArgs))
+
+test('there is an option for every setting and for the file, and no other', () => {
+  expect(Object.keys(optionArgs).toSorted()).toEqual(['config', ...settings.map(({ option }) => option)].toSorted())
+})
+
+test.each(settings)(
+  '--$option says what it is for, its default and its variable',
+  ({ option, about, environment, default: fallback }) => {
+    const description = optionArgs[option]?.description
+    expect(description).toContain(about)
+    expect(description).toContain(`(${environment})`)
+    if (fallback !== undefined) expect(description).toContain(`Default: ${fallback}.`)
+  },
+)
+
+describe('an option', () => {
+  test.each(Object.keys(optionArgs))('--%s is taken in both spellings', (option) => {
+    expect(given(`--${option}`, 'value')).toEqual({ [option]: 'value' })
+    expect(given(`--${option}=value`)).toEqual({ [option]: 'value' })
+  })
+
+  test('that was not given is not there: no default hides the environment', () => {
+    expect(given()).toEqual({})
+  })
+
+  test.each([
+    ['there is not', ['--orgin-listen', '127.0.0.1:1'], '--orgin-listen'],
+    ['there is not, without a value', ['--verbose'], '--verbose'],
+    ['has no value', ['--origin-listen'], '--origin-listen'],
+    ['has an empty value', ['--origin-listen='], '--origin-listen'],
+    ['is turned off', ['--no-origin-listen'], 'origin-listen'],
+  ])('that %s is refused by its name', (_, args, name) => {
+    expect(() => given(...args)).toThrow(name)
+  })
+})
+
+test.each([[['stray']], [['--data-dir', '/a', 'stray']], [['--', 'stray']]])('arguments %j are refused', (args) => {
+  expect(() => given(...args)).toThrow('stray')
+})

@@ -1,0 +1,136 @@
+// The deployed worker, with R2 and KV: what it serves, from which tier, and what it does when a part is gone.
+
+import { env, exports } from 'cloudflare:workers'
+import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
+import { describe, expect, test } from 'vitest'
+import { blobKey, layerLinkKey, linkContent, revisionLinkKey, tagLinkKey } from '../../shared/layout/keys.ts'
+import { type Digest, digestOf } from '../../shared/protocol/digest.ts'
+import type { RepositoryName, Tag } from '../../shared/protocol/names.ts'
+import worker from '../../worker/index.ts'
+
+const base = 'http://edge.example'
+const bytesOf = (text: string) => new Uint8Array(new TextEncoder().encode(text))
+const get = (path: string, init: RequestInit = {}) => exports.default.fetch(`${base}${path}`, init)
+const tierOf = (response: Response) => response.headers.get('Server-Timing')?.split(';')[0]
+
+/** An image as an origin would have left it in the bucket. */
+async function store(
+  name: string,
+  tag: string,
+  text: string,
+): Promise<{ manifest: string; digest: Digest; layer: Digest }> {
+  const repository = name as RepositoryName
+  const layer = await digestOf(bytesOf(text))
+  const manifest = JSON.stringify({
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    config: { mediaType: 'application/vnd.oci.empty.v1+json', digest: layer, size: text.length },
+    layers: [],
+  })
+  const digest = await digestOf(bytesOf(manifest))
+  await env.BUCKET.put(blobKey(layer), text)
+  await env.BUCKET.put(layerLinkKey(repository, layer), linkContent(layer))
+  await env.BUCKET.put(blobKey(digest), manifest)
+  await env.BUCKET.put(revisionLinkKey(repository, digest), linkContent(digest))
+  await env.BUCKET.put(tagLinkKey(repository, tag as Tag), linkContent(digest))
+  return { manifest, digest, layer }
+}
+
+/** An isolate that has nothing in memory: another environment with the same bindings. */
+const freshIsolate = (changes: object = {}) => ({ ...env, ...changes })
+
+async function getFresh(path: string, changes: object = {}): Promise<Response> {
+  const context = createExecutionContext()
+  const response = await worker.fetch(
+    new Request(`${base}${path}`) as Parameters<typeof worker.fetch>[0],
+    freshIsolate(changes),
+    context,
+  )
+  await waitOnExecutionContext(context)
+  return response
+}
+
+describe('the worker', () => {
+  test('serves a manifest from R2, then from memory, and in another isolate from KV', async () => {
+    const { manifest, digest } = await store('worker/tiers', 'v1', 'tiers')
+    const first = await get('/v2/worker/tiers/manifests/v1')
+    expect([await first.text(), tierOf(first)]).toEqual([manifest, 'bucket'])
+    expect(first.headers.get('Content-Length')).toBe(String(manifest.length))
+    const second = await get(`/v2/worker/tiers/manifests/${digest}`)
+    expect([await second.text(), tierOf(second)]).toEqual([manifest, 'memory'])
+    const elsewhere = await getFresh('/v2/worker/tiers/manifests/v1')
+    expect([await elsewhere.text(), tierOf(elsewhere)]).toEqual([manifest, 'kv'])
+  })
+
+  test('sees a moved tag at the next pull, whatever its caches hold', async () => {
+    const old = await store('worker/moved', 'v1', 'old')
+    expect((await get('/v2/worker/moved/manifests/v1')).headers.get('Docker-Content-Digest')).toBe(old.digest)
+    const moved = await store('worker/moved', 'v1', 'new')
+    expect((await get('/v2/worker/moved/manifests/v1')).headers.get('Docker-Content-Digest')).toBe(moved.digest)
+  })
+
+  test('streams a blob from R2 where it has no URL to redirect to, whole and in ranges, with true lengths', async () => {
+    const { layer } = await store('worker/blobs', 'v1', '0123456789')
+    const whole = await get(`/v2/worker/blobs/blobs/${layer}`)
+    expect([whole.status, whole.headers.get('Content-Length'), await whole.text()]).toEqual([200, '10', '0123456789'])
+    const part = await get(`/v2/worker/blobs/blobs/${layer}`, { headers: { Range: 'bytes=2-4' } })
+    expect([part.status, part.headers.get('Content-Range'), await part.text()]).toEqual([206, 'bytes 2-4/10', '234'])
+    expect((await get(`/v2/worker/blobs/blobs/${layer}`, { headers: { Range: 'bytes=10-' } })).status).toBe(416)
+    const head = await get(`/v2/worker/blobs/blobs/${layer}`, { method: 'HEAD' })
+    expect([head.status, head.headers.get('Content-Length')]).toEqual([200, '10'])
+  })
+
+  test('redirects to a presigned URL of R2 where it is configured', async () => {
+    const { layer } = await store('worker/redirect', 'v1', 'redirect')
+    const keys = {
+      BUCKET_URL: 'https://account.r2.example/bucket',
+      BUCKET_ACCESS_KEY_ID: 'id',
+      BUCKET_SECRET_ACCESS_KEY: 'secret',
+    }
+    const response = await getFresh(`/v2/worker/redirect/blobs/${layer}`, keys)
+    expect(response.status).toBe(307)
+    expect(response.headers.get('Location')).toMatch(
+      new RegExp(`^https://account.r2.example/bucket/${blobKey(layer)}\\?.*X-Amz-Signature=`),
+    )
+    expect(response.headers.get('Location')).not.toContain('secret')
+    expect(response.headers.get('Cache-Control')).toBe('private, no-store')
+  })
+
+  test('answers from KV with a warning while R2 is in error, and 503 for what KV does not know', async () => {
+    const { manifest, digest } = await store('worker/fault', 'v1', 'fault')
+    await getFresh('/v2/worker/fault/manifests/v1')
+    const broken = { get: fails, head: fails, list: fails }
+    for (const reference of ['v1', digest]) {
+      const known = await getFresh(`/v2/worker/fault/manifests/${reference}`, { BUCKET: broken })
+      expect([known.status, await known.text()]).toEqual([200, manifest])
+      expect(known.headers.get('Warning')).toContain('110')
+    }
+    const unknown = await getFresh('/v2/worker/fault/manifests/v2', { BUCKET: broken })
+    expect([unknown.status, unknown.headers.get('Retry-After')]).toEqual([503, '5'])
+    expect(((await unknown.json()) as { errors: { code: string }[] }).errors[0]?.code).toBe('UNAVAILABLE')
+  })
+
+  test('goes on without KV while KV is in error', async () => {
+    const { manifest } = await store('worker/no-kv', 'v1', 'no kv')
+    const broken = { get: fails, getWithMetadata: fails, put: fails }
+    const response = await getFresh('/v2/worker/no-kv/manifests/v1', { MANIFESTS: broken })
+    expect([response.status, await response.text(), tierOf(response)]).toEqual([200, manifest, 'bucket'])
+  })
+
+  test('refuses pushes where anonymous may only pull', async () => {
+    const response = await getFresh('/v2/worker/push/blobs/uploads/')
+    expect(response.status).toBe(405)
+    const push = await exports.default.fetch(`${base}/v2/worker/push/blobs/uploads/`, { method: 'POST' })
+    expect(push.status).toBe(403)
+  })
+
+  test('that is not configured says so in its log, and nothing of it to strangers', async () => {
+    const response = await getFresh('/v2/', { ORIGIN_URL: 'not a url' })
+    expect(response.status).toBe(500)
+    expect(await response.text()).not.toContain('ORIGIN_URL')
+  })
+})
+
+function fails(): Promise<never> {
+  return Promise.reject(new Error('out of order'))
+}
