@@ -26,7 +26,7 @@ export default defineConfig({
       {
         test: {
           name: 'processes',
-          include: ['test/{e2e,fault,interop,clients}/**/*.test.ts'],
+          include: ['test/{build,e2e,fault,interop,clients}/**/*.test.ts'],
           testTimeout: slow,
           hookTimeout: slow,
         },

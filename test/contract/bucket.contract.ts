@@ -158,14 +158,14 @@ export function bucketWriterContract(adapter: string, make: () => Promise<Bucket
     test('readers of an object that is written over and over see a whole one each time', async () => {
       const bucket = await make()
       const versions = ['a', 'b'].map((letter) => bytesOf(letter.repeat(100_000)))
-      let writing = true
+      const state = { writing: true }
       const writer = (async () => {
         for (let round = 0; round < 40; round++)
           await bucket.write(key('contended'), versions[round % 2] ?? bytesOf(''), wait)
-        writing = false
+        state.writing = false
       })()
       const seen = new Set<string>()
-      while (writing) {
+      while (state.writing) {
         const bytes = await bucket.read(key('contended'), 100_000, wait)
         if (bytes !== undefined) seen.add(`${bytes.byteLength} ${new Set(bytes).size}`)
       }

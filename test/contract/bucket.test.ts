@@ -16,7 +16,7 @@ import { bucketReaderContract, bucketWriterContract, type BucketUnderTest } from
 const endings: (() => Promise<void>)[] = []
 
 afterEach(async () => {
-  for (const end of endings.splice(0).reverse()) await end()
+  for (const end of endings.splice(0).toReversed()) await end()
 })
 
 async function makeFolder(): Promise<string> {
@@ -36,7 +36,7 @@ async function overFolder(): Promise<BucketUnderTest> {
 }
 
 async function overHttp(): Promise<BucketUnderTest> {
-  const { bucket, put } = await overFolder()
+  const { bucket, ...folder } = await overFolder()
   const key = { accessKeyId: 'test', secretAccessKey: 'a secret of the test' }
   const listener = await listenHttp({
     fetch: createBucketServer({ bucket, rules: { key, region: 'auto' }, clock: systemClock, log: silentLog }),
@@ -45,7 +45,7 @@ async function overHttp(): Promise<BucketUnderTest> {
   })
   endings.push(() => listener.drain(0))
   const url = `http://127.0.0.1:${listener.address.port}/${bucketName}`
-  return { bucket: createHttpBucket({ access: { ...key, url, region: 'auto' }, clock: systemClock, fetch }), put }
+  return { bucket: createHttpBucket({ access: { ...key, url, region: 'auto' }, clock: systemClock, fetch }), ...folder }
 }
 
 bucketReaderContract('in memory', async () => {

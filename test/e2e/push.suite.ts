@@ -52,7 +52,7 @@ export function pushSuite(base: () => string): void {
     test('with a chunk of unknown length and the last bytes in the PUT', async () => {
       const start = await startUpload(base(), 'push/stream')
       const body = ReadableStream.from([new TextEncoder().encode('streamed '), new TextEncoder().encode('and ')])
-      const patch = await fetch(start, { method: 'PATCH', body, duplex: 'half' } as RequestInit)
+      const patch = await fetch(start, { method: 'PATCH', body, duplex: 'half' })
       expect(patch.status).toBe(202)
       const digest = sha256('streamed and closed')
       expect((await upload(withDigest(locationOf(patch, base()), digest), 'PUT', 'closed')).status).toBe(201)
@@ -83,7 +83,7 @@ export function pushSuite(base: () => string): void {
         body: unknownLength,
         headers: { 'Content-Range': '0-9' },
         duplex: 'half',
-      } as RequestInit)
+      })
       expect(await ociError(refused)).toMatchObject({ status: 400, code: 'SIZE_INVALID' })
       expect((await upload(start, 'GET', null)).headers.get('Range')).toBe('0-0')
       expect(await ociError(await upload(start, 'PATCH', '0', { 'Content-Range': 'zero' }))).toMatchObject({
@@ -278,7 +278,7 @@ export function pushSuite(base: () => string): void {
         body: ReadableStream.from([new TextEncoder().encode(padded(limit)), new TextEncoder().encode(' ')]),
         headers: { 'Content-Type': ociManifestType },
         duplex: 'half',
-      } as RequestInit)
+      })
       expect(await ociError(streamed)).toMatchObject({ status: 413, code: 'SIZE_INVALID' })
     })
   })

@@ -128,6 +128,7 @@ describe('for any tags', () => {
           expect(page.tags.length).toBeGreaterThan(0)
           expect(page.tags.length).toBeLessThanOrEqual(limit)
           seen.push(...page.tags)
+          expect(seen.length).toBeLessThanOrEqual(names.length)
           const next = /^<([^>]*)>; rel="next"$/.exec(answer.headers.get('Link') ?? '')?.[1]
           url = next === undefined ? undefined : new URL(next, url)
         }

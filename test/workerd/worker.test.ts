@@ -41,11 +41,7 @@ const freshIsolate = (changes: object = {}) => ({ ...env, ...changes })
 
 async function getFresh(path: string, changes: object = {}): Promise<Response> {
   const context = createExecutionContext()
-  const response = await worker.fetch(
-    new Request(`${base}${path}`) as Parameters<typeof worker.fetch>[0],
-    freshIsolate(changes),
-    context,
-  )
+  const response = await worker.fetch(new Request(`${base}${path}`), freshIsolate(changes), context)
   await waitOnExecutionContext(context)
   return response
 }
@@ -107,7 +103,7 @@ describe('the worker', () => {
     }
     const unknown = await getFresh('/v2/worker/fault/manifests/v2', { BUCKET: broken })
     expect([unknown.status, unknown.headers.get('Retry-After')]).toEqual([503, '5'])
-    expect(((await unknown.json()) as { errors: { code: string }[] }).errors[0]?.code).toBe('UNAVAILABLE')
+    expect((await unknown.json<{ errors: { code: string }[] }>()).errors[0]?.code).toBe('UNAVAILABLE')
   })
 
   test('goes on without KV while KV is in error', async () => {

@@ -1,0 +1,102 @@
+// Memory stays flat, however large the layer and however many the clients. Real processes, measured by the kernel.
+
+import { createHash } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { manifestText, pushBlob, putManifest, startUpload, withDigest } from '../support/http-client.ts'
+import { randomBytes, randomChunks, sha256 } from '../support/image.ts'
+import { peakMemoryMib, startPart, temporaryFolder, type Part } from '../support/stack.ts'
+
+/** GiB of the large layer; CI takes 4. It needs as much disk. */
+const largeGib = Number(process.env['MIRRORBALL_TEST_LARGE_GIB'] ?? 1)
+const largeBytes = largeGib * 1024 ** 3
+
+let folder: { path: string; remove: () => Promise<void> }
+let origin: Part
+let bucket: Part
+let edge: Part
+
+beforeAll(async () => {
+  folder = await temporaryFolder()
+  bucket = await startPart('bucket', { 'data-dir': folder.path, 'bucket-listen': '127.0.0.1:0' })
+  origin = await startPart('origin', { 'data-dir': folder.path, 'origin-listen': '127.0.0.1:0' })
+  edge = await startPart('edge', {
+    'data-dir': folder.path,
+    'edge-listen': '127.0.0.1:0',
+    'edge-origin-url': origin.url,
+    'bucket-url': bucket.url,
+  })
+})
+
+afterAll(async () => {
+  for (const part of [edge, origin, bucket]) await part.stop()
+  await folder.remove()
+})
+
+async function peaks(): Promise<Record<string, number>> {
+  const of = (part: Part) => peakMemoryMib(part.child.pid ?? 0)
+  return { origin: await of(origin), bucket: await of(bucket), edge: await of(edge) }
+}
+
+/** Reads a body to its end without keeping it. */
+async function digestOfBody(response: Response): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of response.body ?? []) hash.update(chunk)
+  return `sha256:${hash.digest('hex')}`
+}
+
+describe('memory', () => {
+  test('of ten clients that push and pull at once is flat, and none of them sees an error', async () => {
+    const layerBytes = 20_000_000
+    await Promise.all(
+      Array.from({ length: 10 }, async (_, client) => {
+        for (let round = 0; round < 2; round++) {
+          const name = `client/${client}`
+          const config = JSON.stringify({ client, round })
+          const layer = randomBytes(`${client}-${round}`, layerBytes)
+          await pushBlob(origin.url, name, config)
+          await pushBlob(origin.url, name, layer)
+          const descriptor = {
+            mediaType: 'application/vnd.oci.image.layer.v1.tar',
+            digest: sha256(layer),
+            size: layerBytes,
+          }
+          const manifest = manifestText(config, [], { layers: [descriptor] })
+          expect((await putManifest(origin.url, name, 'latest', manifest)).status).toBe(201)
+          for (const base of [edge.url, origin.url]) {
+            const pulled = await fetch(`${base}/v2/${name}/manifests/latest`)
+            expect(sha256(await pulled.text())).toBe(sha256(manifest))
+            expect(await digestOfBody(await fetch(`${base}/v2/${name}/blobs/${sha256(layer)}`))).toBe(sha256(layer))
+          }
+        }
+      }),
+    )
+    const memory = await peaks()
+    process.stdout.write(`ten clients, peak MiB: ${JSON.stringify(memory)}\n`)
+    for (const mib of Object.values(memory)) expect(mib).toBeLessThan(250)
+  })
+
+  test(`of an origin that takes a layer of ${largeGib} GiB in one chunked PATCH stays under 250 MiB, and of a bucket that gives it`, async () => {
+    const url = await startUpload(origin.url, 'very/large')
+    const hash = createHash('sha256')
+    async function* content() {
+      for (const chunk of randomChunks('large', largeBytes)) {
+        hash.update(chunk)
+        yield new Uint8Array(chunk)
+      }
+    }
+    const patch = await fetch(url, {
+      method: 'PATCH',
+      body: ReadableStream.from(content()),
+      duplex: 'half',
+    })
+    expect([patch.status, patch.headers.get('Range')]).toEqual([202, `0-${largeBytes - 1}`])
+    const digest = `sha256:${hash.digest('hex')}`
+    expect((await fetch(withDigest(url, digest), { method: 'PUT' })).status).toBe(201)
+    const pulled = await fetch(`${edge.url}/v2/very/large/blobs/${digest}`)
+    expect(pulled.headers.get('Content-Length')).toBe(String(largeBytes))
+    expect(await digestOfBody(pulled)).toBe(digest)
+    const memory = await peaks()
+    process.stdout.write(`${largeGib} GiB, peak MiB: ${JSON.stringify(memory)}\n`)
+    for (const mib of Object.values(memory)) expect(mib).toBeLessThan(250)
+  })
+})
