@@ -2,14 +2,10 @@
 
 import * as v from 'valibot'
 import { accessRulesSchema } from '../shared/auth/access.ts'
+import { httpUrl, originUrl, wholeNumber } from '../shared/config/rules.ts'
 import { logLevels } from '../shared/ports/log.ts'
 
-const httpUrl = v.pipe(
-  v.string(),
-  v.regex(/^https?:\/\/[^/\s?#]+(?:\/[^\s?#]*[^/\s?#])?$/, 'must be an http(s) URL without a slash at the end'),
-)
-const text = v.pipe(v.string(), v.minLength(1, 'must not be empty'))
-const milliseconds = v.pipe(v.union([v.string(), v.number()]), v.toNumber(), v.integer(), v.minValue(1))
+const text = v.pipe(v.string('must be a text'), v.minLength(1, 'must not be empty'))
 
 const bindingsSchema = v.object({
   /** R2 bucket; where it is not bound, the bucket is read over HTTP at BUCKET_URL. */
@@ -20,24 +16,23 @@ const bindingsSchema = v.object({
   BUCKET_REGION: v.optional(text, 'auto'),
   BUCKET_ACCESS_KEY_ID: v.optional(text),
   BUCKET_SECRET_ACCESS_KEY: v.optional(text),
-  ORIGIN_URL: httpUrl,
+  ORIGIN_URL: originUrl,
   ACCESS_ANONYMOUS: accessRulesSchema.entries.anonymous,
-  MEMORY_CACHE_MIB: v.optional(
-    v.pipe(v.union([v.string(), v.number()]), v.toNumber(), v.integer(), v.minValue(1), v.maxValue(96)),
-    16,
-  ),
-  BUCKET_TIMEOUT_MS: v.optional(milliseconds, 10_000),
-  ORIGIN_TIMEOUT_MS: v.optional(milliseconds, 30_000),
+  MEMORY_CACHE_MIB: v.optional(wholeNumber(1, 96), 16),
+  BUCKET_TIMEOUT_MS: v.optional(wholeNumber(1, 600_000), 10_000),
+  ORIGIN_TIMEOUT_MS: v.optional(wholeNumber(1, 600_000), 30_000),
   LOG_LEVEL: v.optional(v.picklist(logLevels, `must be one of ${logLevels.join(', ')}`), 'info'),
 })
 
 const workerConfigSchema = v.pipe(
   bindingsSchema,
-  v.check(
+  v.partialCheck(
+    [['BUCKET'], ['BUCKET_URL']],
     (env) => env.BUCKET !== undefined || env.BUCKET_URL !== undefined,
     'BUCKET (R2 binding) or BUCKET_URL must be set',
   ),
-  v.check(
+  v.partialCheck(
+    [['BUCKET_URL'], ['BUCKET_ACCESS_KEY_ID'], ['BUCKET_SECRET_ACCESS_KEY']],
     (env) =>
       env.BUCKET_URL === undefined ||
       (env.BUCKET_ACCESS_KEY_ID !== undefined && env.BUCKET_SECRET_ACCESS_KEY !== undefined),
@@ -48,11 +43,10 @@ const workerConfigSchema = v.pipe(
 export type WorkerConfig = v.InferOutput<typeof workerConfigSchema>
 
 /** @throws Error that names every variable at fault and what it must be, never a value */
-export function parseWorkerConfig(env: unknown): WorkerConfig {
-  const result = v.safeParse(workerConfigSchema, env)
+export function parseWorkerConfig(env: object): WorkerConfig {
+  // A variable that must be set and is not is reported like an empty one: with what it must be.
+  const result = v.safeParse(workerConfigSchema, { ORIGIN_URL: '', ACCESS_ANONYMOUS: '', ...env })
   if (result.success) return Object.freeze(result.output)
-  const faults = result.issues.map(
-    (issue) => `${v.getDotPath(issue) ?? 'configuration'}: ${issue.message.replace(/ but received .*/, '')}`,
-  )
+  const faults = result.issues.map((issue) => `${v.getDotPath(issue) ?? 'configuration'}: ${issue.message}`)
   throw new Error(`the worker is not configured: ${faults.join('; ')}`)
 }

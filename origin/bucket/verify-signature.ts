@@ -38,6 +38,8 @@ async function queryFault(method: string, url: URL, rules: SignatureRules, nowMs
   if (!Number.isInteger(validSeconds) || validSeconds < 1 || validSeconds > longestValidSeconds)
     return 'X-Amz-Expires is out of bounds'
   if (query.get('X-Amz-SignedHeaders') !== 'host') return 'only the header host is signed in a URL'
+  if (query.get('X-Amz-Algorithm') !== 'AWS4-HMAC-SHA256') return 'X-Amz-Algorithm is not AWS4-HMAC-SHA256'
+  if (query.get('X-Amz-Credential') !== credential(rules, datetime)) return 'the signature does not match'
   query.delete('X-Amz-Signature')
   const signer = new AwsV4Signer({ ...signerOptions(rules), method, url: url.href, signQuery: true, datetime })
   const expected = (await signer.sign()).url.searchParams.get('X-Amz-Signature') ?? ''
@@ -59,12 +61,13 @@ async function headerFault(
       authorization,
     )
   if (!match) return 'the request is not signed'
-  const [, , signedHeaders = '', signature = ''] = match
+  const [, signedWith, signedHeaders = '', signature = ''] = match
   const names = signedHeaders.split(';')
   const datetime = request.headers.get('X-Amz-Date') ?? ''
   const signedAt = parseAmzDate(datetime)
   if (signedAt === undefined || !names.includes('host') || !names.includes('x-amz-date'))
     return 'host and x-amz-date must be signed'
+  if (signedWith !== credential(rules, datetime)) return 'the signature does not match'
   const headers = names
     .filter((name) => name !== 'host')
     .map((name): [string, string] => [name, request.headers.get(name) ?? ''])
@@ -79,6 +82,11 @@ async function headerFault(
   const expected = (await signer.sign()).headers.get('Authorization') ?? ''
   if (!sameText(signature, expected.slice(expected.lastIndexOf('=') + 1))) return 'the signature does not match'
   return Math.abs(nowMs - signedAt) > clockSkewMs ? 'the request was signed too long ago' : undefined
+}
+
+/** What a signature says it was made with; the key's id enters the signature itself only in a URL. */
+function credential({ key, region }: SignatureRules, datetime: string): string {
+  return `${key.accessKeyId}/${datetime.slice(0, 8)}/${region}/s3/aws4_request`
 }
 
 function signerOptions({ key, region }: SignatureRules) {

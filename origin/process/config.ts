@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { parse as parseYaml } from 'yaml'
 import { accessRulesSchema, type AccessRules } from '../../shared/auth/access.ts'
+import { httpUrl, originUrl as originUrlRule, wholeNumber } from '../../shared/config/rules.ts'
 import { logLevels } from '../../shared/ports/log.ts'
 import { bucketName } from '../bucket/bucket-server.ts'
 
@@ -16,38 +17,25 @@ export interface ListenAddress {
   readonly port: number
 }
 
-const listen = v.pipe(
-  v.string(),
-  v.regex(/^(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, 'must be HOST:PORT, e.g. 127.0.0.1:1970 or [::1]:1970'),
-  v.transform((text): ListenAddress => {
-    const colon = text.lastIndexOf(':')
-    return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) }
-  }),
-  v.check(({ port }) => port <= 65_535, 'must have a port of at most 65535'),
-)
-const httpUrl = v.pipe(
-  v.string(),
-  v.regex(
-    /^https?:\/\/[^/\s?#]+(?:\/[^\s?#]*[^/\s?#])?$/,
-    'must be an http(s) URL without a slash at the end, e.g. http://127.0.0.1:1970',
+const listen = v.config(
+  v.pipe(
+    v.string(),
+    v.regex(/^(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, 'must be HOST:PORT, e.g. 127.0.0.1:1970 or [::1]:1970'),
+    v.check((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'must have a port of at most 65535'),
+    v.transform((text): ListenAddress => {
+      const colon = text.lastIndexOf(':')
+      return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) }
+    }),
   ),
+  { abortPipeEarly: true },
 )
 const path = v.pipe(v.string(), v.minLength(1, 'must be a path'))
-const whole = (least: number, most: number) =>
-  v.pipe(
-    v.union(
-      [v.number(), v.pipe(v.string(), v.regex(/^\d+$/), v.toNumber())],
-      `must be a whole number from ${least} to ${most}`,
-    ),
-    v.check(
-      (number) => Number.isInteger(number) && number >= least && number <= most,
-      `must be a whole number from ${least} to ${most}`,
-    ),
-  )
+const section = <const Entries extends v.ObjectEntries>(entries: Entries) =>
+  v.object(entries, 'must be a section with settings in it')
 
-export const configSchema = v.strictObject({
+export const configSchema = section({
   data_dir: v.pipe(v.optional(path, './data'), v.description('Folder for everything that is kept: the bucket, keys.')),
-  access: v.strictObject({
+  access: section({
     anonymous: v.pipe(
       v.optional(accessRulesSchema.entries.anonymous),
       v.description(
@@ -55,14 +43,14 @@ export const configSchema = v.strictObject({
       ),
     ),
   }),
-  origin: v.strictObject({
+  origin: section({
     listen: v.pipe(v.optional(listen, '127.0.0.1:1970'), v.description('Where the origin takes pushes.')),
     request_timeout_ms: v.pipe(
-      v.optional(whole(1, 600_000), 60_000),
+      v.optional(wholeNumber(1, 600_000), 60_000),
       v.description('Longest time until the origin begins an answer, uploads apart.'),
     ),
   }),
-  bucket: v.strictObject({
+  bucket: section({
     folder: v.pipe(v.optional(path), v.description('The bucket. Default: `bucket` in the data folder.')),
     listen: v.pipe(
       v.optional(listen, '127.0.0.1:1971'),
@@ -74,7 +62,7 @@ export const configSchema = v.strictObject({
     ),
     region: v.pipe(v.optional(v.string(), 'auto'), v.description('Region that the signatures name.')),
   }),
-  edge: v.strictObject({
+  edge: section({
     listen: v.pipe(v.optional(listen, '127.0.0.1:8787'), v.description('Where the edge serves pulls.')),
     runtime: v.pipe(
       v.optional(v.picklist(['node', 'workerd'], 'must be node or workerd'), 'node'),
@@ -83,33 +71,33 @@ export const configSchema = v.strictObject({
       ),
     ),
     origin_url: v.pipe(
-      v.optional(httpUrl),
+      v.optional(originUrlRule),
       v.description('Where the edge finds the origin. Default: `http://<origin.listen>`.'),
     ),
     memory_cache_mib: v.pipe(
-      v.optional(whole(1, 65_536), 64),
+      v.optional(wholeNumber(1, 65_536), 64),
       v.description('Manifests the edge keeps in memory, MiB. The worker takes at most 96.'),
     ),
     bucket_timeout_ms: v.pipe(
-      v.optional(whole(1, 600_000), 10_000),
+      v.optional(wholeNumber(1, 600_000), 10_000),
       v.description('Longest time until the bucket begins its answer to the edge.'),
     ),
     origin_timeout_ms: v.pipe(
-      v.optional(whole(1, 600_000), 30_000),
+      v.optional(wholeNumber(1, 600_000), 30_000),
       v.description('Longest time the edge waits for the origin without a byte.'),
     ),
   }),
-  http: v.strictObject({
+  http: section({
     idle_timeout_ms: v.pipe(
-      v.optional(whole(100, 3_600_000), 120_000),
+      v.optional(wholeNumber(100, 3_600_000), 120_000),
       v.description('A connection on which nothing moves for so long is closed.'),
     ),
     drain_ms: v.pipe(
-      v.optional(whole(0, 3_600_000), 30_000),
+      v.optional(wholeNumber(0, 3_600_000), 30_000),
       v.description('How long a process that stops lets requests in flight go on.'),
     ),
   }),
-  log: v.strictObject({
+  log: section({
     level: v.pipe(
       v.optional(v.picklist(logLevels, `must be one of ${logLevels.join(', ')}`), 'info'),
       v.description('Least level that is logged; requests are `info`.'),
@@ -194,19 +182,34 @@ export async function loadConfig({ options, environment }: ConfigSources): Promi
     origins.set(path, fromOption === undefined ? variable : `--${option}`)
     setPath(values, path.split('.'), given)
   }
-  for (const section of Object.keys(configSchema.entries)) {
-    if (isSection(configSchema.entries[section as keyof typeof configSchema.entries])) values[section] ??= {}
+  for (const [name, schema] of Object.entries(configSchema.entries)) {
+    if (!isSection(schema)) continue
+    values[name] ??= {}
+    // A list would pass for an object without any of its keys.
+    if (Array.isArray(values[name])) values[name] = JSON.stringify(values[name])
   }
+  const unknown = unknownSettings(values, configSchema.entries, [])
   const result = v.safeParse(configSchema, values)
-  if (result.success) return deepFreeze(result.output)
-  throw new ConfigError(
-    result.issues.map((issue) => {
+  const issues = result.success ? [] : result.issues
+  const faults = [
+    ...unknown.map((name) => `${name}: there is no such setting; see docs/operations.md`),
+    ...issues.map((issue) => {
       const at = v.getDotPath(issue) ?? 'the file'
-      return issue.type === 'strict_object' && issue.expected === 'never'
-        ? `${at}: there is no such setting; see docs/operations.md`
-        : `${origins.get(at) ?? at}: ${issue.message}; got ${JSON.stringify(issue.input)}`
+      return `${origins.get(at) ?? at}: ${issue.message}; got ${JSON.stringify(issue.input)}`
     }),
-  )
+  ]
+  if (faults.length > 0 || !result.success) throw new ConfigError(faults)
+  return deepFreeze(result.output)
+}
+
+/** Every key that is no setting, with its sections. */
+function unknownSettings(values: Record<string, unknown>, entries: Entries, sections: readonly string[]): string[] {
+  return Object.entries(values).flatMap(([name, value]) => {
+    const schema = Object.hasOwn(entries, name) ? entries[name] : undefined
+    if (schema === undefined) return [[...sections, name].join('.')]
+    const isMapping = typeof value === 'object' && value !== null && !Array.isArray(value)
+    return isSection(schema) && isMapping ? unknownSettings({ ...value }, schema.entries, [...sections, name]) : []
+  })
 }
 
 async function readConfigFile(file: string, required: boolean): Promise<Record<string, unknown>> {
@@ -228,15 +231,16 @@ async function readConfigFile(file: string, required: boolean): Promise<Record<s
   return values as Record<string, unknown>
 }
 
+/** Sets a value inside sections. What stands where a section should be is left there, to be reported. */
 function setPath(target: Record<string, unknown>, [first = '', ...rest]: readonly string[], value: string): void {
   if (rest.length === 0) {
     target[first] = value
     return
   }
-  const existing = target[first]
-  const section = typeof existing === 'object' && existing !== null ? (existing as Record<string, unknown>) : {}
-  target[first] = section
-  setPath(section, rest, value)
+  const section = (target[first] ??= {})
+  if (typeof section === 'object' && section !== null && !Array.isArray(section)) {
+    setPath(section as Record<string, unknown>, rest, value)
+  }
 }
 
 function deepFreeze<Value extends object>(value: Value): Value {

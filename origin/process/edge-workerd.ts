@@ -19,10 +19,39 @@ const projectFolder = resolve(import.meta.dirname, '../..')
 const largestMemoryCacheMib = 96
 
 export async function startWorkerdEdge(config: Config): Promise<Running> {
-  const access = accessAt(config, 'edge.listen', config.edge.listen)
   const log = createLog('edge', config.log.level)
+  const variables = await workerVariables(config)
+  const folder = await mkdtemp(join(tmpdir(), 'mirrorball-edge-'))
+  const removeFolder = () => rm(folder, { recursive: true, force: true })
+  try {
+    await buildWorker(join(folder, 'worker.js'))
+    const capnp = workerdConfig(formatAddress(config.edge.listen), Object.keys(variables), await compatibilityDate())
+    await writeFile(join(folder, 'config.capnp'), capnp)
+    const workerd = await startWorkerd(join(folder, 'config.capnp'), variables, (code) => {
+      log.error('workerd ended by itself', { code })
+      process.exitCode = 1
+      process.kill(process.pid, 'SIGTERM')
+    })
+    const url = `http://${formatAddress({ ...config.edge.listen, port: workerd.port })}`
+    log.info('ready', { url, runtime: 'workerd' })
+    return {
+      url,
+      async stop() {
+        await workerd.stop(config.http.drain_ms)
+        await removeFolder()
+      },
+    }
+  } catch (error) {
+    await removeFolder()
+    throw error
+  }
+}
+
+/** What the worker is configured with; the same names as in wrangler.toml. */
+async function workerVariables(config: Config): Promise<Record<string, string>> {
+  const access = accessAt(config, 'edge.listen', config.edge.listen)
   const key = await bucketKey(bucketKeyFile(config))
-  const variables: Record<string, string> = {
+  return {
     ACCESS_ANONYMOUS: access.anonymous,
     ORIGIN_URL: originUrl(config),
     BUCKET_URL: bucketUrl(config),
@@ -34,43 +63,37 @@ export async function startWorkerdEdge(config: Config): Promise<Running> {
     ORIGIN_TIMEOUT_MS: String(config.edge.origin_timeout_ms),
     LOG_LEVEL: config.log.level,
   }
-  const folder = await mkdtemp(join(tmpdir(), 'mirrorball-edge-'))
-  await buildWorker(join(folder, 'worker.js'))
-  const address = formatAddress(config.edge.listen)
-  await writeFile(
-    join(folder, 'config.capnp'),
-    workerdConfig(address, Object.keys(variables), await compatibilityDate()),
-  )
+}
 
+/** Runs workerd. @param onUnexpectedEnd is told its exit code or signal when it ends without `stop` */
+async function startWorkerd(
+  configFile: string,
+  variables: Record<string, string>,
+  onUnexpectedEnd: (code: string) => void,
+): Promise<{ port: number; stop: (drainMs: number) => Promise<void> }> {
   // Secrets go by environment, not into a file. The descriptor 3 tells which port was taken.
-  const child = spawn(workerd.default, ['serve', '--control-fd=3', join(folder, 'config.capnp')], {
+  const child = spawn(workerd.default, ['serve', '--control-fd=3', configFile], {
     env: variables,
     stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
   })
-  let stopping = false
+  let expected = true
   const exited = new Promise<void>((done) => {
     child.once('exit', (code, signal) => {
-      if (!stopping) {
-        log.error('workerd ended by itself', { code: code ?? signal ?? 'unknown' })
-        process.exitCode = 1
-        process.kill(process.pid, 'SIGTERM')
-      }
+      if (!expected) onUnexpectedEnd(String(code ?? signal))
       done()
     })
   })
   const port = await listeningPort(child.stdio[3] as Readable, exited)
-  const url = `http://${formatAddress({ ...config.edge.listen, port })}`
-  log.info('ready', { url, runtime: 'workerd' })
+  expected = false
   return {
-    url,
-    async stop() {
-      stopping = true
+    port,
+    async stop(drainMs) {
+      expected = true
       // workerd lets requests in flight end after SIGTERM, without a limit of its own.
       child.kill('SIGTERM')
-      const cut = setTimeout(() => child.kill('SIGKILL'), config.http.drain_ms)
+      const cut = setTimeout(() => child.kill('SIGKILL'), drainMs)
       await exited
       clearTimeout(cut)
-      await rm(folder, { recursive: true, force: true })
     },
   }
 }

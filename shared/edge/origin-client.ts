@@ -40,7 +40,9 @@ export function createOriginClient(deps: {
     async ask(request, requestId) {
       const target = new URL(request.url)
       target.protocol = origin.protocol
-      target.host = origin.host
+      target.hostname = origin.hostname
+      // Apart from the host: a `host` without a port would leave the edge's own in place.
+      target.port = origin.port
       const headers = endToEnd(request.headers)
       headers.set('X-Request-Id', requestId)
       const limit = deadline(

@@ -23,6 +23,7 @@ export function deadline(clock: Clock, ms: number, parent: AbortSignal | undefin
   const controller = new AbortController()
   const expire = () => controller.abort(reason())
   let cancel = clock.after(ms, expire)
+  let cleared = false
   const onParentAbort = () => controller.abort(parent?.reason)
   if (parent?.aborted) onParentAbort()
   else parent?.addEventListener('abort', onParentAbort, { once: true })
@@ -30,9 +31,10 @@ export function deadline(clock: Clock, ms: number, parent: AbortSignal | undefin
     signal: controller.signal,
     extend() {
       cancel()
-      if (!controller.signal.aborted) cancel = clock.after(ms, expire)
+      if (!controller.signal.aborted && !cleared) cancel = clock.after(ms, expire)
     },
     clear() {
+      cleared = true
       cancel()
       parent?.removeEventListener('abort', onParentAbort)
     },

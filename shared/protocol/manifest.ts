@@ -91,7 +91,8 @@ export function parseManifest(bytes: Uint8Array, contentType: string | undefined
     const image = check(imageSchema, document)
     return { mediaType, blobs: [image.config, ...image.layers], children: [] }
   }
-  if (isObject(document) && 'layers' in document) throw new OciError('MANIFEST_INVALID', 'an index has no layers')
+  if (isObject(document) && ('layers' in document || 'config' in document))
+    throw new OciError('MANIFEST_INVALID', 'an index has neither config nor layers')
   const { manifests } = check(indexSchema, document)
   const isManifest = (entry: Descriptor) => shapes[entry.mediaType] !== undefined
   return { mediaType, blobs: manifests.filter((entry) => !isManifest(entry)), children: manifests.filter(isManifest) }

@@ -16,13 +16,14 @@ export function rangeLength(range: ByteRange): number {
  * client that asked so gets a 200 it understands, rather than a 416 or a multipart it may not.
  */
 export function parseRange(header: string | undefined, sizeBytes: number): ByteRange | 'unsatisfiable' | undefined {
-  const match = /^bytes=[ \t]*(\d{0,15})-(\d{0,15})[ \t]*$/i.exec(header ?? '')
+  const match = /^bytes=[ \t]*(\d{0,19})-(\d{0,19})[ \t]*$/i.exec(header ?? '')
   if (!match) return undefined
   const [, first = '', last = ''] = match
   if (first === '' && last === '') return undefined
   if (first === '') {
     const suffixLength = Number(last)
-    if (suffixLength === 0 || sizeBytes === 0) return 'unsatisfiable'
+    if (suffixLength === 0) return 'unsatisfiable'
+    if (sizeBytes === 0) return undefined
     return { start: Math.max(0, sizeBytes - suffixLength), end: sizeBytes - 1 }
   }
   const start = Number(first)
@@ -36,8 +37,9 @@ export function parseRange(header: string | undefined, sizeBytes: number): ByteR
  * The HTTP form `bytes <start>-<end>/<size>` is understood too, as some clients send it. Undefined where malformed.
  */
 export function parseChunkRange(header: string): ByteRange | undefined {
-  const match = /^(?:bytes[ =])?(\d{1,15})-(\d{1,15})(?:\/(?:\d{1,15}|\*))?$/.exec(header.trim())
+  const match = /^(?:bytes[ =])?(\d{1,15})-(\d{1,15})(?:\/(\d{1,15}|\*))?$/.exec(header.trim())
   if (!match) return undefined
   const range = { start: Number(match[1]), end: Number(match[2]) }
-  return range.end >= range.start ? range : undefined
+  const sizeBytes = match[3] === undefined || match[3] === '*' ? Infinity : Number(match[3])
+  return range.end >= range.start && range.end < sizeBytes ? range : undefined
 }

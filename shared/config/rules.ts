@@ -1,0 +1,36 @@
+// What both runtimes check values of their configuration with.
+
+import * as v from 'valibot'
+
+const urlMessage = 'must be an http(s) URL without a slash at the end, e.g. http://127.0.0.1:1970'
+
+/** An address on the web, perhaps with a path, to which more path is added. */
+export const httpUrl = v.config(
+  v.pipe(
+    v.string(urlMessage),
+    v.regex(/^https?:\/\/[^/\s?#]+(?:\/[^\s?#]*[^/\s?#])?$/, urlMessage),
+    v.check((text) => URL.canParse(text), urlMessage),
+  ),
+  { abortPipeEarly: true },
+)
+
+const originMessage = 'must be an http(s) URL with a host and no path, e.g. http://127.0.0.1:1970'
+
+/** Where a service is that has its paths at the root. */
+export const originUrl = v.config(
+  v.pipe(
+    v.string(originMessage),
+    v.regex(/^https?:\/\/[^/\s?#]+$/, originMessage),
+    v.check((text) => URL.canParse(text), originMessage),
+  ),
+  { abortPipeEarly: true },
+)
+
+/** A whole number, as a number or in digits, both limits included. */
+export function wholeNumber(least: number, most: number) {
+  const message = `must be a whole number from ${least} to ${most}`
+  return v.pipe(
+    v.union([v.number(), v.pipe(v.string(), v.regex(/^\d{1,15}$/), v.toNumber())], message),
+    v.check((number) => Number.isInteger(number) && number >= least && number <= most, message),
+  )
+}
