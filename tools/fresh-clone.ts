@@ -12,6 +12,11 @@ const clone = join(folder, 'clone')
 const environment = {
   // What npm told this process of itself must not reach the npm under test.
   ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('npm_'))),
+  // The packaged Node is on the path of everything that npm starts; the clone has to find the machine's own.
+  PATH: (process.env['PATH'] ?? '')
+    .split(':')
+    .filter((entry) => !entry.includes('node_modules'))
+    .join(':'),
   npm_config_cache: join(folder, 'npm-cache'),
   MIRRORBALL_ORIGIN_LISTEN: '127.0.0.1:0',
   MIRRORBALL_BUCKET_LISTEN: '127.0.0.1:0',
@@ -46,7 +51,7 @@ function run(command: string, args: readonly string[], cwd: string): void {
 
 try {
   run('git', ['clone', '--quiet', root, clone], folder)
-  const node = spawnSync('node', ['--version'], { encoding: 'utf8' }).stdout.trim()
+  const node = spawnSync('node', ['--version'], { env: environment, encoding: 'utf8' }).stdout.trim()
   const first = await timeStart()
   const again = await timeStart()
   const testing = Date.now()
