@@ -30,7 +30,7 @@ export function composeEdge(config: WorkerConfig): RegistryApp {
     log,
     clock,
     random: { uuid: () => crypto.randomUUID() },
-    access: { anonymous: config.ACCESS_ANONYMOUS },
+    access: { anonymous: config.ACCESS_ANONYMOUS, delete: config.ACCESS_DELETE },
     bucket,
     links: access === undefined ? undefined : createSignedLinks(access, clock),
     manifests: createCachedManifests({

@@ -2,7 +2,7 @@
 
 import * as v from 'valibot'
 import { accessRulesSchema } from '../shared/auth/access.ts'
-import { httpUrl, originUrl, wholeNumber } from '../shared/config/rules.ts'
+import { flag, httpUrl, originUrl, wholeNumber } from '../shared/config/rules.ts'
 import { logLevels } from '../shared/ports/log.ts'
 
 const text = v.pipe(v.string('must be a text'), v.minLength(1, 'must not be empty'))
@@ -18,6 +18,7 @@ const bindingsSchema = v.object({
   BUCKET_SECRET_ACCESS_KEY: v.optional(text),
   ORIGIN_URL: originUrl,
   ACCESS_ANONYMOUS: accessRulesSchema.entries.anonymous,
+  ACCESS_DELETE: v.optional(flag, false),
   MEMORY_CACHE_MIB: v.optional(wholeNumber(1, 96), 16),
   BUCKET_TIMEOUT_MS: v.optional(wholeNumber(1, 600_000), 10_000),
   ORIGIN_TIMEOUT_MS: v.optional(wholeNumber(1, 600_000), 30_000),

@@ -1,8 +1,8 @@
 // Files that survive a power cut. A file is durable when its bytes were synced, and its name is when the folder that
 // holds it was synced, and so on up to a folder that is known to be durable.
 
-import { mkdir, open, rename } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { mkdir, open, rename, rmdir, unlink } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
 import { LRUCache } from 'lru-cache'
 
 /** Folders remembered as durable; what falls out costs one more sync when it is used again. */
@@ -14,7 +14,19 @@ export interface DurableFolder {
    * there for good. Readers see what was there before, or the file, whole.
    */
   moveInto(file: string, target: string): Promise<void>
+
+  /** Removes a file, and the folders that this emptied. When it resolves the file is gone for good. */
+  remove(target: string): Promise<void>
 }
+
+/**
+ * Folders that stay when they are empty. CNCF Distribution lists the folders in `tags` as tags, and takes a repository
+ * without these for one that never was.
+ */
+const keptFolders = new Set(['_manifests', '_layers', 'tags', 'revisions'])
+
+/** How often a writer makes a folder again that a delete took away under its hands. */
+const attempts = 100
 
 /** @param root an existing folder; all targets lie under it */
 export function createDurableFolder(root: string): DurableFolder {
@@ -32,34 +44,71 @@ export function createDurableFolder(root: string): DurableFolder {
     return folders
   }
 
+  function forget(folder: string): void {
+    for (let at = folder; at !== root; at = dirname(at)) durable.delete(at)
+  }
+
   return {
     async moveInto(file, target) {
       const folder = dirname(target)
-      const fresh = unsynced(folder)
-      if (fresh.length > 0) await mkdir(folder, { recursive: true })
-      try {
-        await rename(file, target)
-      } catch (error) {
-        if (!isMissing(error)) throw error
-        // A folder that we took for granted was removed meanwhile (a delete empties folders): make it again.
-        for (let at = folder; at !== root; at = dirname(at)) durable.delete(at)
-        await mkdir(folder, { recursive: true })
-        await rename(file, target)
-        fresh.splice(0, fresh.length, ...unsynced(folder))
+      let fresh = unsynced(folder)
+      for (let attempt = 1; ; attempt++) {
+        if (fresh.length > 0) await mkdir(folder, { recursive: true })
+        try {
+          await rename(file, target)
+          break
+        } catch (error) {
+          if (!isMissing(error) || attempt === attempts) throw error
+          // A folder that we took for granted was removed meanwhile (a delete empties folders): make it again.
+          forget(folder)
+          fresh = unsynced(folder)
+        }
       }
       // Together, so that the file system can make one transaction of them.
       await Promise.all([...new Set([folder, ...fresh.map((each) => dirname(each))])].map(syncFolder))
       for (const each of fresh) durable.set(each, true)
     },
+
+    async remove(target) {
+      try {
+        await unlink(target)
+      } catch (error) {
+        if (isMissing(error)) return
+        throw error
+      }
+      let folder = dirname(target)
+      while (folder !== root && !keptFolders.has(basename(folder)) && (await removedEmpty(folder))) {
+        durable.delete(folder)
+        folder = dirname(folder)
+      }
+      await syncFolder(folder)
+    },
   }
 }
 
 async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
+  const handle = await open(folder, 'r').catch((error: unknown) => {
+    if (isMissing(error)) return undefined // Removed meanwhile by somebody who syncs the folder above it.
+    throw error
+  })
+  if (handle === undefined) return
   try {
     await handle.sync()
   } finally {
     await handle.close()
+  }
+}
+
+/** Removes a folder if nothing is in it. */
+async function removedEmpty(folder: string): Promise<boolean> {
+  try {
+    await rmdir(folder)
+    return true
+  } catch (error) {
+    if (isMissing(error)) return true
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOTEMPTY' || error.code === 'EEXIST'))
+      return false
+    throw error
   }
 }
 

@@ -91,6 +91,15 @@ export async function createFsBucket(deps: { folder: string; random: Random }): 
         throw asUpstream(error)
       }
     },
+
+    async remove(key, { signal }) {
+      signal.throwIfAborted()
+      try {
+        await durable.remove(join(root, key))
+      } catch (error) {
+        throw asUpstream(error)
+      }
+    },
   }
 }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { parse as parseYaml } from 'yaml'
 import { accessRulesSchema, type AccessRules } from '../../shared/auth/access.ts'
-import { httpUrl, originUrl as originUrlRule, wholeNumber } from '../../shared/config/rules.ts'
+import { flag, httpUrl, originUrl as originUrlRule, wholeNumber } from '../../shared/config/rules.ts'
 import { logLevels } from '../../shared/ports/log.ts'
 import { bucketName } from '../bucket/bucket-server.ts'
 
@@ -41,6 +41,18 @@ export const configSchema = section({
       v.description(
         'What everyone may do: `pull`, or `push` as well. On loopback `push` unless set; elsewhere it must be set.',
       ),
+    ),
+    delete: v.pipe(
+      v.optional(flag),
+      v.description(
+        'Whether who may push may delete too: tags, manifests and blobs. On loopback `true` unless set; elsewhere `false`.',
+      ),
+    ),
+  }),
+  push: section({
+    allow_sparse: v.pipe(
+      v.optional(flag, false),
+      v.description('Whether a manifest may name config and layers that its repository does not have.'),
     ),
   }),
   origin: section({
@@ -126,7 +138,7 @@ function collectSettings(entries: Entries, sections: readonly string[]): Setting
   return Object.entries(entries).flatMap(([name, schema]) => {
     const names = [...sections, name]
     if (isSection(schema)) return collectSettings(schema.entries, names)
-    const fallback = v.getDefault(schema) as string | number | undefined
+    const fallback = v.getDefault(schema) as string | number | boolean | undefined
     const path = names.join('.')
     return [
       {
@@ -285,8 +297,9 @@ export function formatAddress({ host, port }: ListenAddress): string {
  * @throws ConfigError
  */
 export function accessAt(config: Config, path: string, address: ListenAddress): AccessRules {
-  const anonymous = config.access.anonymous ?? (isLoopback(address.host) ? 'push' : undefined)
-  if (anonymous !== undefined) return { anonymous }
+  const loopback = isLoopback(address.host)
+  const anonymous = config.access.anonymous ?? (loopback ? 'push' : undefined)
+  if (anonymous !== undefined) return { anonymous, delete: config.access.delete ?? loopback }
   throw new ConfigError([
     `access.anonymous: must be set, because ${path} (${formatAddress(address)}) can be reached from other machines: ` +
       '`pull` to let everyone pull and nobody push, `push` to let everyone do both ' +

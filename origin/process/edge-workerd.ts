@@ -53,6 +53,7 @@ async function workerVariables(config: Config): Promise<Record<string, string>> 
   const key = await bucketKey(bucketKeyFile(config))
   return {
     ACCESS_ANONYMOUS: access.anonymous,
+    ACCESS_DELETE: String(access.delete),
     ORIGIN_URL: originUrl(config),
     BUCKET_URL: bucketUrl(config),
     BUCKET_REGION: config.bucket.region,

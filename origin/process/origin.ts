@@ -21,6 +21,7 @@ export async function startOrigin(config: Config): Promise<Running> {
     bucket: await createFsBucket({ folder, random: systemRandom }),
     uploads: createFsUploads({ folder }),
     hasher: nodeHasher,
+    push: { allowSparse: config.push.allow_sparse },
     requestTimeoutMs: config.origin.request_timeout_ms,
   })
   const listener = await listenHttp({

@@ -5,23 +5,32 @@ import { OciError } from '../protocol/errors.ts'
 import { isContentName, type RepositoryName } from '../protocol/names.ts'
 
 /** `push` includes `pull`. */
-export const accessRulesSchema = v.object({ anonymous: v.picklist(['pull', 'push'], 'must be pull or push') })
+export const accessRulesSchema = v.object({
+  anonymous: v.picklist(['pull', 'push'], 'must be pull or push'),
+  /** Whether who may push may delete too. One switch for tags, manifests and blobs. */
+  delete: v.boolean('must be true or false'),
+})
 
 export type AccessRules = Readonly<v.InferOutput<typeof accessRulesSchema>>
 
 /** Why a request is refused, or undefined where it is allowed. The same check for every route and method. */
 export function accessRefusal(
   rules: AccessRules,
-  push: boolean,
+  right: 'pull' | 'push' | 'delete',
   name: RepositoryName | undefined,
 ): OciError | undefined {
-  if (!push) return undefined
+  if (right === 'pull') return undefined
   if (name !== undefined && isContentName(name)) {
     return new OciError(
       'DENIED',
       `${name} is a content name (a CID or a digest): such repositories are read-only views, push under another name`,
     )
   }
-  if (rules.anonymous !== 'push') return new OciError('DENIED', 'this registry takes no pushes from anonymous clients')
+  if (rules.anonymous !== 'push') {
+    return new OciError('DENIED', 'this registry takes no pushes and no deletes from anonymous clients')
+  }
+  if (right === 'delete' && !rules.delete) {
+    return new OciError('UNSUPPORTED', 'deleting is switched off here (access.delete)')
+  }
   return undefined
 }

@@ -34,3 +34,9 @@ export function wholeNumber(least: number, most: number) {
     v.check((number) => Number.isInteger(number) && number >= least && number <= most, message),
   )
 }
+
+/** A yes or no. */
+export const flag = v.pipe(
+  v.union([v.boolean(), v.picklist(['true', 'false'])], 'must be true or false'),
+  v.transform((value) => value === true || value === 'true'),
+)

@@ -15,6 +15,8 @@ const rememberLimit = 20_000
 
 export interface BlobFinder {
   find(name: RepositoryName, digest: Digest, wait: Wait): Promise<BlobState>
+  /** The blob was deleted: look again. */
+  forget(name: RepositoryName, digest: Digest): void
 }
 
 /** Only what is wholly there is remembered: a blob that is pushed after it was asked for is seen at once. */
@@ -33,6 +35,9 @@ export function createBlobFinder(deps: { bucket: BucketReader; clock: Clock }): 
       const state = await findBlob(deps.bucket, name, digest, wait)
       if (state.linked && state.sizeBytes !== undefined) remembered.set(key, state)
       return state
+    },
+    forget(name, digest) {
+      remembered.delete(`${name}/${digest}`)
     },
   }
 }

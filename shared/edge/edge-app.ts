@@ -6,15 +6,14 @@ import type { BucketReader, Wait } from '../ports/bucket.ts'
 import { deadline } from '../ports/clock.ts'
 import type { ObjectLinks } from '../ports/object-links.ts'
 import { UpstreamError } from '../protocol/errors.ts'
-import { parsePageRequest } from '../protocol/paging.ts'
 import { blobUnknown } from '../registry/find-blob.ts'
 import { hasManifest, readTag } from '../registry/links.ts'
-import { listTags } from '../registry/list-tags.ts'
 import { manifestUnknown } from '../registry/pull-manifest.ts'
 import { blobResponse, manifestResponse } from '../http/content-response.ts'
-import { tagsResponse, versionResponse } from '../http/plain-responses.ts'
+import { versionResponse } from '../http/json-response.ts'
+import { listResponse } from '../http/list-responses.ts'
 import { createRegistryApp, type FrameDeps, type RegistryApp, type RegistryRequest } from '../http/registry-app.ts'
-import type { RouteOf } from '../http/routes.ts'
+import { rightFor, type RouteOf } from '../http/routes.ts'
 import type { BlobFinder } from './blob-finder.ts'
 import type { CachedManifests, FoundManifest } from './cached-manifests.ts'
 import { decideContent, decideDelivery } from './decide.ts'
@@ -49,14 +48,15 @@ async function answer(deps: EdgeDeps, request: RegistryRequest, wait: Wait): Pro
     case 'version':
       return versionResponse(method)
     case 'manifest':
-      return method === 'PUT' ? askOrigin(deps, request) : getManifest(deps, request, route, wait)
+      return rightFor(method, route) === 'pull' ? getManifest(deps, request, route, wait) : askOrigin(deps, request)
     case 'blob':
-      return getBlob(deps, request, route, wait)
-    case 'tags': {
+      if (rightFor(method, route) === 'pull') return getBlob(deps, request, route, wait)
+      return deleteBlob(deps, request, route)
+    case 'tags':
+    case 'referrers':
+    case 'catalog':
       request.tier = 'bucket'
-      const asked = parsePageRequest(request.query)
-      return tagsResponse(method, route.name, await listTags(deps.bucket, route.name, asked, wait), asked)
-    }
+      return listResponse(deps.bucket, method, route, request.query, wait)
     case 'uploads':
     case 'upload':
       return askOrigin(deps, request)
@@ -66,6 +66,17 @@ async function answer(deps: EdgeDeps, request: RegistryRequest, wait: Wait): Pro
 async function askOrigin(deps: EdgeDeps, request: RegistryRequest): Promise<Response> {
   request.tier = 'origin'
   return deps.origin.ask(request.request, request.id)
+}
+
+/** Here a delete is seen at once; other edges remember the blob for a minute at most. */
+async function deleteBlob(
+  deps: EdgeDeps,
+  request: RegistryRequest,
+  { name, digest }: RouteOf<'blob'>,
+): Promise<Response> {
+  const response = await askOrigin(deps, request)
+  deps.blobs.forget(name, digest)
+  return response
 }
 
 async function getManifest(

@@ -9,17 +9,17 @@ import { blobKey } from '../layout/keys.ts'
 import { type Digest, parseAlgorithm, parseDigest } from '../protocol/digest.ts'
 import { OciError, UpstreamError } from '../protocol/errors.ts'
 import { manifestLimitBytes } from '../protocol/manifest.ts'
-import { parseRepositoryName, type RepositoryName } from '../protocol/names.ts'
-import { parsePageRequest } from '../protocol/paging.ts'
+import { parseRepositoryName, parseTag, type RepositoryName, type Tag } from '../protocol/names.ts'
 import { parseChunkRange } from '../protocol/range.ts'
+import { deleteBlob, deleteManifest, deleteTag } from '../registry/delete.ts'
 import { blobUnknown, findBlob } from '../registry/find-blob.ts'
-import { listTags } from '../registry/list-tags.ts'
 import { mountBlob } from '../registry/mount-blob.ts'
 import { pullManifest } from '../registry/pull-manifest.ts'
 import { type Chunk, createPushBlob, OutOfOrderChunk, type PushBlob } from '../registry/push-blob.ts'
-import { pushManifest } from '../registry/push-manifest.ts'
+import { pushManifest, type PushRules } from '../registry/push-manifest.ts'
 import { blobResponse, manifestResponse } from './content-response.ts'
-import { tagsResponse, versionResponse } from './plain-responses.ts'
+import { versionResponse } from './json-response.ts'
+import { listResponse } from './list-responses.ts'
 import { readBody } from './read-body.ts'
 import { createRegistryApp, type FrameDeps, type RegistryApp, type RegistryRequest } from './registry-app.ts'
 import { digestInvalid, type RouteOf } from './routes.ts'
@@ -30,19 +30,21 @@ export interface OriginDeps extends FrameDeps {
   readonly hasher: Hasher
   /** Longest time in milliseconds until an answer begins, for all but requests that carry a blob: those have the listener's idle limit. */
   readonly requestTimeoutMs: number
+  readonly push: PushRules
 }
+
+/** The spec wants 10 at least. */
+const tagsAtOnce = 100
 
 export function createOriginApp(deps: OriginDeps): RegistryApp {
   const pushBlob = createPushBlob(deps)
   return createRegistryApp(deps, async (request) => {
     // A request that carries a blob may take as long as its bytes keep coming.
     if (request.route.kind === 'upload' || request.route.kind === 'uploads') {
-      return answer(deps.bucket, pushBlob, request, undefined, { signal: request.request.signal })
+      return answer(deps, pushBlob, request, undefined, { signal: request.request.signal })
     }
     const manifest = request.method === 'PUT' ? await readManifestBody(deps, request.request) : undefined
-    return within(deps, request.request, slowBucket(deps), (wait) =>
-      answer(deps.bucket, pushBlob, request, manifest, wait),
-    )
+    return within(deps, request.request, slowBucket(deps), (wait) => answer(deps, pushBlob, request, manifest, wait))
   })
 }
 
@@ -72,7 +74,7 @@ async function within<Result>(
 
 /** @param body of a manifest PUT */
 async function answer(
-  bucket: Bucket,
+  { bucket, push }: OriginDeps,
   pushBlob: PushBlob,
   request: RegistryRequest,
   body: Uint8Array<ArrayBuffer> | undefined,
@@ -84,16 +86,24 @@ async function answer(
     case 'version':
       return versionResponse(method)
     case 'manifest': {
-      if (body !== undefined) return putManifest(bucket, request, route, body, wait)
+      if (body !== undefined) return putManifest(bucket, push, request, route, body, wait)
+      if (method === 'DELETE') {
+        const { name, reference } = route
+        if (reference.kind === 'tag') await deleteTag(bucket, name, reference.tag, wait)
+        else await deleteManifest(bucket, name, reference.digest, wait)
+        return accepted()
+      }
       const manifest = await pullManifest(bucket, route.name, route.reference, wait)
       return manifestResponse(manifest, request.request, route.reference.kind === 'tag')
     }
     case 'blob':
-      return getBlob(bucket, request, route, wait)
-    case 'tags': {
-      const asked = parsePageRequest(request.query)
-      return tagsResponse(method, route.name, await listTags(bucket, route.name, asked, wait), asked)
-    }
+      if (method !== 'DELETE') return getBlob(bucket, request, route, wait)
+      await deleteBlob(bucket, route.name, route.digest, wait)
+      return accepted()
+    case 'tags':
+    case 'referrers':
+    case 'catalog':
+      return listResponse(bucket, method, route, request.query, wait)
     case 'uploads':
       return startUpload(bucket, pushBlob, request, route, wait)
     case 'upload':
@@ -103,14 +113,31 @@ async function answer(
 
 async function putManifest(
   bucket: Bucket,
-  { request }: RegistryRequest,
-  route: RouteOf<'manifest'>,
+  rules: PushRules,
+  { request, query }: RegistryRequest,
+  { name, reference }: RouteOf<'manifest'>,
   bytes: Uint8Array<ArrayBuffer>,
   wait: Wait,
 ): Promise<Response> {
   const contentType = request.headers.get('Content-Type') ?? undefined
-  const digest = await pushManifest(bucket, { name: route.name, reference: route.reference, bytes, contentType }, wait)
-  return created(`/v2/${route.name}/manifests/${digest}`, digest)
+  const tags = reference.kind === 'digest' ? tagsOf(query) : []
+  const { digest, subject } = await pushManifest(bucket, { name, reference, bytes, contentType, tags }, rules, wait)
+  const response = created(`/v2/${name}/manifests/${digest}`, digest)
+  if (subject !== undefined) response.headers.set('OCI-Subject', subject)
+  if (tags.length > 0) response.headers.set('OCI-Tag', tags.join(', '))
+  return response
+}
+
+/** Tags to set with a push by digest (distribution-spec, development version, "Pushing Manifests"). */
+function tagsOf(query: URLSearchParams): Tag[] {
+  const texts = query.getAll('tag')
+  if (texts.length > tagsAtOnce)
+    throw new OciError('MANIFEST_INVALID', `at most ${tagsAtOnce} tags go with one push`, { status: 414 })
+  return texts.map((text) => {
+    const tag = parseTag(text)
+    if (tag === undefined) throw new OciError('MANIFEST_INVALID', `${JSON.stringify(text)} is no tag`)
+    return tag
+  })
 }
 
 async function getBlob(
@@ -220,6 +247,11 @@ function created(location: string, digest: Digest): Response {
       'Cache-Control': 'no-store',
     },
   })
+}
+
+/** The answer to a delete. */
+function accepted(): Response {
+  return new Response(null, { status: 202, headers: { 'Content-Length': '0', 'Cache-Control': 'no-store' } })
 }
 
 function sessionResponse(status: number, name: RepositoryName, id: string, sizeBytes: number): Response {

@@ -6,7 +6,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Random } from '../ports/random.ts'
 import { OciError, UpstreamError } from '../protocol/errors.ts'
-import { isPush, parseRoute, type Route } from './routes.ts'
+import { parseRoute, rightFor, type Route } from './routes.ts'
 import { errorResponse } from './write-error.ts'
 
 /** Which part of the system had the answer: for the log and the client's Server-Timing. */
@@ -53,7 +53,7 @@ export function createRegistryApp(
     try {
       const route = parseRoute(method, path)
       logged.route = route
-      const refusal = accessRefusal(access, isPush(method, route), 'name' in route ? route.name : undefined)
+      const refusal = accessRefusal(access, rightFor(method, route), 'name' in route ? route.name : undefined)
       if (refusal !== undefined) throw refusal
       const registryRequest: RegistryRequest = {
         request,
@@ -98,8 +98,9 @@ export function createRegistryApp(
 const clientLeft = new OciError('BLOB_UPLOAD_INVALID', 'the client left before the request was whole', { status: 499 })
 
 function describe(route: Route | undefined): { name?: string; digest?: string; tag?: string } {
-  if (route === undefined || route.kind === 'version') return {}
+  if (route === undefined || !('name' in route)) return {}
   if (route.kind === 'blob') return { name: route.name, digest: route.digest }
+  if (route.kind === 'referrers') return { name: route.name, digest: route.subject }
   if (route.kind !== 'manifest') return { name: route.name }
   const { reference } = route
   return reference.kind === 'tag'

@@ -11,11 +11,13 @@ import { parseReference, parseRepositoryName, type Reference, type RepositoryNam
 /** Every route and its methods. */
 export const routeMethods = {
   version: ['GET', 'HEAD'],
-  manifest: ['GET', 'HEAD', 'PUT'],
-  blob: ['GET', 'HEAD'],
+  manifest: ['GET', 'HEAD', 'PUT', 'DELETE'],
+  blob: ['GET', 'HEAD', 'DELETE'],
   uploads: ['POST'],
   upload: ['GET', 'PATCH', 'PUT', 'DELETE'],
   tags: ['GET', 'HEAD'],
+  referrers: ['GET', 'HEAD'],
+  catalog: ['GET', 'HEAD'],
 } as const
 
 export type Route =
@@ -25,6 +27,8 @@ export type Route =
   | { readonly kind: 'uploads'; readonly name: RepositoryName }
   | { readonly kind: 'upload'; readonly name: RepositoryName; readonly id: string }
   | { readonly kind: 'tags'; readonly name: RepositoryName }
+  | { readonly kind: 'referrers'; readonly name: RepositoryName; readonly subject: Digest }
+  | { readonly kind: 'catalog' }
 
 export type RouteOf<Kind extends Route['kind']> = Route & { readonly kind: Kind }
 
@@ -35,6 +39,8 @@ export type RouteOf<Kind extends Route['kind']> = Route & { readonly kind: Kind 
  */
 export function parseRoute(method: string, path: string): Route {
   if (path === '/v2/' || path === '/v2') return allow(method, { kind: 'version' })
+  // No name begins with an underscore.
+  if (path === '/v2/_catalog') return allow(method, { kind: 'catalog' })
   if (!path.startsWith('/v2/')) throw noSuchPath()
   const segments = path.slice('/v2/'.length).split('/')
   const [third, second, last] = [segments.at(-3), segments.at(-2), segments.at(-1) ?? '']
@@ -46,6 +52,10 @@ export function parseRoute(method: string, path: string): Route {
     return { kind: 'manifest', name: nameBefore(2), reference: reference(method, decoded(last)) }
   }
   if (second === 'tags' && last === 'list') return allow(method, { kind: 'tags', name: nameBefore(2) })
+  if (second === 'referrers') {
+    refuseMethod(method, 'referrers')
+    return { kind: 'referrers', name: nameBefore(2), subject: digest(decoded(last)) }
+  }
   if (third === 'blobs' && second === 'uploads') {
     return last === ''
       ? allow(method, { kind: 'uploads', name: nameBefore(3) })
@@ -59,9 +69,11 @@ export function parseRoute(method: string, path: string): Route {
   throw noSuchPath()
 }
 
-/** Whether a request changes a repository or belongs to a change: what needs the right to push. */
-export function isPush(method: string, route: Route): boolean {
-  return route.kind === 'uploads' || route.kind === 'upload' || (method !== 'GET' && method !== 'HEAD')
+/** What a request needs the right to do. All that belongs to an upload is a push, ending it included. */
+export function rightFor(method: string, route: Route): 'pull' | 'push' | 'delete' {
+  if (route.kind === 'uploads' || route.kind === 'upload') return 'push'
+  if (method === 'DELETE') return 'delete'
+  return method === 'GET' || method === 'HEAD' ? 'pull' : 'push'
 }
 
 function allow<R extends Route>(method: string, route: R): R {

@@ -3,7 +3,7 @@
 
 import type { Brand } from '../protocol/brand.ts'
 import { algorithmOf, type Digest, hexOf, parseDigest } from '../protocol/digest.ts'
-import { parseTag, type RepositoryName, type Tag } from '../protocol/names.ts'
+import { parseRepositoryName, parseTag, type RepositoryName, type Tag } from '../protocol/names.ts'
 
 /** The key of an object in the bucket: segments of ASCII letters, digits and `._-`, joined by single slashes. */
 export type Key = Brand<string, 'Key'>
@@ -48,6 +48,11 @@ export function tagIndexLinkKey(name: RepositoryName, tag: Tag, digest: Digest):
   return `${tagsPrefix(name)}${tag}/index/${algorithmOf(digest)}/${hexOf(digest)}/link` as Key
 }
 
+/** What a tag has named, one folder an algorithm, in it one folder a digest. */
+export function tagIndexPrefix(name: RepositoryName, tag: Tag): KeyPrefix {
+  return `${tagsPrefix(name)}${tag}/index/` as KeyPrefix
+}
+
 /** One folder a tag. */
 export function tagsPrefix(name: RepositoryName): KeyPrefix {
   return `${repository(name)}/_manifests/tags/` as KeyPrefix
@@ -57,6 +62,44 @@ export function tagsPrefix(name: RepositoryName): KeyPrefix {
 export function parseTagFolder(name: RepositoryName, folder: string): Tag | undefined {
   const prefix = tagsPrefix(name)
   return folder.startsWith(prefix) && folder.endsWith('/') ? parseTag(folder.slice(prefix.length, -1)) : undefined
+}
+
+/** The link in a folder that a listing gave. */
+export function linkIn(folder: string): Key {
+  return `${folder}link` as Key
+}
+
+/** One object for each manifest that refers to `subject`. */
+export function referrersPrefix(name: RepositoryName, subject: Digest): KeyPrefix {
+  return `mirrorball/referrers/${name}/_s/${algorithmOf(subject)}/${hexOf(subject)}/` as KeyPrefix
+}
+
+/** The descriptor of a manifest that refers to `subject`. */
+export function referrerKey(name: RepositoryName, subject: Digest, digest: Digest): Key {
+  return `${referrersPrefix(name, subject)}${dashed(digest)}` as Key
+}
+
+/** The manifest that a key of `referrersPrefix` stands for; undefined where it is none. */
+export function parseReferrerKey(key: string): Digest | undefined {
+  return parseDashed(key.slice(key.lastIndexOf('/') + 1))
+}
+
+/** A digest where a colon cannot stand: `<alg>-<hex>`. */
+export function dashed(digest: Digest): string {
+  return digest.replace(':', '-')
+}
+
+export function parseDashed(text: string): Digest | undefined {
+  return parseDigest(text.replace('-', ':'))
+}
+
+/** Under it one folder for each first component of a repository's name. */
+export const repositoriesPrefix = `${root}/repositories/` as KeyPrefix
+
+/** The name of the repository whose `_manifests/` folder a listing gave; undefined where it is something else. */
+export function parseManifestsFolder(folder: string): RepositoryName | undefined {
+  const match = /^(.+)\/_manifests\/$/.exec(folder.slice(repositoriesPrefix.length))
+  return match?.[1] === undefined ? undefined : parseRepositoryName(match[1])
 }
 
 /** Bytes of an open upload that begin at `offset`. */

@@ -47,4 +47,7 @@ export interface ListEntry {
 export interface Bucket extends BucketReader {
   /** Writes a small object. When it resolves the object is durable; readers see the old bytes or the new, never a part. */
   write(key: Key, bytes: Uint8Array, wait: Wait): Promise<void>
+
+  /** Removes an object. When it resolves the object is gone for good, also where it was not there. */
+  remove(key: Key, wait: Wait): Promise<void>
 }

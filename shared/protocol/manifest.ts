@@ -9,7 +9,7 @@ import { OciError } from './errors.ts'
 export const manifestLimitBytes = 4 * 1024 * 1024
 
 const ociManifest = 'application/vnd.oci.image.manifest.v1+json'
-const ociIndex = 'application/vnd.oci.image.index.v1+json'
+export const ociIndex = 'application/vnd.oci.image.index.v1+json'
 const dockerManifest = 'application/vnd.docker.distribution.manifest.v2+json'
 const dockerList = 'application/vnd.docker.distribution.manifest.list.v2+json'
 const dockerSchema1 = 'application/vnd.docker.distribution.manifest.v1+prettyjws'
@@ -40,6 +40,11 @@ export interface Manifest {
   readonly blobs: readonly Descriptor[]
   /** What an index lists as manifests. They need not exist (sparse index). */
   readonly children: readonly Descriptor[]
+  /** What it says something about: an image that it signs, attests or describes. Need not exist. */
+  readonly subject: Digest | undefined
+  /** Of an artifact; of an image without it, the config's media type stands in (distribution-spec, "Pushing Manifests with Subject"). */
+  readonly artifactType: string | undefined
+  readonly annotations: Readonly<Record<string, string>> | undefined
 }
 
 const mediaTypeSchema = v.pipe(v.string(), v.regex(/^[\w.!#$&^+-]+\/[\w.!#$&^+-]+$/, 'is no media type'))
@@ -62,7 +67,13 @@ const descriptorSchema = v.pipe(
     hasUrls: (urls ?? []).length > 0,
   })),
 )
-const common = { schemaVersion: v.literal(2), mediaType: v.optional(mediaTypeSchema) }
+const common = {
+  schemaVersion: v.literal(2),
+  mediaType: v.optional(mediaTypeSchema),
+  artifactType: v.nullish(v.string()),
+  subject: v.nullish(descriptorSchema),
+  annotations: v.nullish(v.record(v.string(), v.string())),
+}
 const imageSchema = v.looseObject({ ...common, config: descriptorSchema, layers: v.array(descriptorSchema) })
 const indexSchema = v.looseObject({ ...common, manifests: v.array(descriptorSchema) })
 
@@ -89,13 +100,25 @@ export function parseManifest(bytes: Uint8Array, contentType: string | undefined
     if (isObject(document) && 'manifests' in document)
       throw new OciError('MANIFEST_INVALID', 'an image manifest has no manifests')
     const image = check(imageSchema, document)
-    return { mediaType, blobs: [image.config, ...image.layers], children: [] }
+    // An empty artifactType is as good as none.
+    const artifactType = image.artifactType || image.config.mediaType
+    return { mediaType, blobs: [image.config, ...image.layers], children: [], ...said(image, artifactType) }
   }
   if (isObject(document) && ('layers' in document || 'config' in document))
     throw new OciError('MANIFEST_INVALID', 'an index has neither config nor layers')
-  const { manifests } = check(indexSchema, document)
+  const index = check(indexSchema, document)
   const isManifest = (entry: Descriptor) => shapes[entry.mediaType] !== undefined
-  return { mediaType, blobs: manifests.filter((entry) => !isManifest(entry)), children: manifests.filter(isManifest) }
+  const blobs = index.manifests.filter((entry) => !isManifest(entry))
+  const children = index.manifests.filter(isManifest)
+  return { mediaType, blobs, children, ...said(index, index.artifactType || undefined) }
+}
+
+/** What image and index say of themselves alike. */
+function said(
+  document: v.InferOutput<typeof imageSchema> | v.InferOutput<typeof indexSchema>,
+  artifactType: string | undefined,
+) {
+  return { artifactType, subject: document.subject?.digest, annotations: document.annotations ?? undefined }
 }
 
 /**

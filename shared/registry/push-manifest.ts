@@ -6,8 +6,9 @@ import type { Bucket, BucketReader, Wait } from '../ports/bucket.ts'
 import { algorithmOf, type Digest, digestOf } from '../protocol/digest.ts'
 import { OciError } from '../protocol/errors.ts'
 import { type Descriptor, parseManifest } from '../protocol/manifest.ts'
-import type { Reference, RepositoryName } from '../protocol/names.ts'
+import type { Reference, RepositoryName, Tag } from '../protocol/names.ts'
 import { hasBlob } from './links.ts'
+import { recordReferrer } from './referrers.ts'
 
 /** Looks into the bucket at once; a manifest of 4 MiB can name 25,000 blobs. */
 const checksAtOnce = 32
@@ -18,32 +19,54 @@ export interface ManifestPush {
   readonly bytes: Uint8Array<ArrayBuffer>
   /** As the client sent it. */
   readonly contentType: string | undefined
+  /** Tags to set beside the reference (`?tag=`). */
+  readonly tags: readonly Tag[]
+}
+
+export interface PushedManifest {
+  readonly digest: Digest
+  readonly subject: Digest | undefined
+}
+
+export interface PushRules {
+  /** Whether a manifest may name blobs that are not in its repository. */
+  readonly allowSparse: boolean
 }
 
 /**
  * Stores a manifest and returns its digest. When it resolves, the manifest and its name are durable.
  *
- * The order of writes makes a crash at any point leave garbage, never a name without content: bytes, then revision
- * link, then tag. Of the tag, `current` comes before `index`, so that a tag's folder exists exactly where the tag does
+ * The order of writes makes a crash at any point leave garbage, never a name without content: bytes, then the entry among
+ * its subject's referrers (which counts only with the revision link), then the revision link, then tags. Of the tag, `current` comes before `index`, so that a tag's folder exists exactly where the tag does
  * (decision 0002).
  * @throws OciError MANIFEST_INVALID, DIGEST_INVALID, MANIFEST_BLOB_UNKNOWN; nothing was written then
  */
-export async function pushManifest(bucket: Bucket, push: ManifestPush, wait: Wait): Promise<Digest> {
+export async function pushManifest(
+  bucket: Bucket,
+  push: ManifestPush,
+  rules: PushRules,
+  wait: Wait,
+): Promise<PushedManifest> {
   const { name, reference, bytes } = push
   const digest = await digestOf(bytes, reference.kind === 'digest' ? algorithmOf(reference.digest) : 'sha256')
   if (reference.kind === 'digest' && digest !== reference.digest) {
     throw new OciError('DIGEST_INVALID', `the manifest's digest is ${digest}, not ${reference.digest}`)
   }
-  const { blobs } = parseManifest(bytes, push.contentType)
-  await refuseMissingBlobs(bucket, name, blobs, wait)
+  const manifest = parseManifest(bytes, push.contentType)
+  if (!rules.allowSparse) await refuseMissingBlobs(bucket, name, manifest.blobs, wait)
 
   await bucket.write(blobKey(digest), bytes, wait)
-  await bucket.write(revisionLinkKey(name, digest), linkContent(digest), wait)
-  if (reference.kind === 'tag') {
-    await bucket.write(tagLinkKey(name, reference.tag), linkContent(digest), wait)
-    await bucket.write(tagIndexLinkKey(name, reference.tag, digest), linkContent(digest), wait)
+  const { subject } = manifest
+  if (subject !== undefined) {
+    await recordReferrer(bucket, name, subject, { digest, sizeBytes: bytes.byteLength, manifest }, wait)
   }
-  return digest
+  await bucket.write(revisionLinkKey(name, digest), linkContent(digest), wait)
+  const tags = new Set(reference.kind === 'tag' ? [reference.tag, ...push.tags] : push.tags)
+  for (const tag of tags) {
+    await bucket.write(tagLinkKey(name, tag), linkContent(digest), wait)
+    await bucket.write(tagIndexLinkKey(name, tag, digest), linkContent(digest), wait)
+  }
+  return { digest, subject }
 }
 
 /** A blob must belong to this repository, unless each descriptor of it says where else it can be fetched. */

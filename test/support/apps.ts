@@ -22,7 +22,8 @@ export function originApp(parts: { bucket: Bucket; uploads: Uploads; clock?: Clo
     log: silentLog,
     clock: systemClock,
     random: systemRandom,
-    access: { anonymous: 'push' },
+    access: { anonymous: 'push', delete: true },
+    push: { allowSparse: false },
     hasher: nodeHasher,
     requestTimeoutMs: 60_000,
     ...parts,
@@ -46,7 +47,7 @@ export function edgeApp({ bucket, fetch, links, clock = systemClock, memory, sha
     log: silentLog,
     clock,
     random: systemRandom,
-    access: { anonymous: 'push' },
+    access: { anonymous: 'push', delete: true },
     bucket,
     links,
     manifests: createCachedManifests({

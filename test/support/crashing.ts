@@ -50,6 +50,7 @@ export function crashing(bucket: Bucket, uploads: Uploads, crashAt: number | und
       read: (...args) => read(() => bucket.read(...args)),
       open: (...args) => read(() => bucket.open(...args)),
       list: (...args) => bucket.list(...args),
+      remove: (key, ...rest) => step(`remove ${key}`, () => bucket.remove(key, ...rest)),
       write: (key, ...rest) => step(`write ${key}`, () => bucket.write(key, ...rest)),
     },
     uploads: {

@@ -36,6 +36,10 @@ export function createMemoryBucket(objects: Objects = new Map()): Bucket {
       }
       yield* [...entries.values()].filter(({ path }) => path > after).sort((a, b) => (a.path < b.path ? -1 : 1))
     },
+    async remove(key, { signal }) {
+      signal.throwIfAborted()
+      objects.delete(key)
+    },
     async write(key, bytes, { signal }) {
       signal.throwIfAborted()
       objects.set(key, new Uint8Array(bytes))

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { accessRefusal } from '../../shared/auth/access.ts'
-import { isPush, parseRoute, routeMethods } from '../../shared/http/routes.ts'
+import { parseRoute, rightFor, routeMethods } from '../../shared/http/routes.ts'
 import { digest } from './arbitraries.ts'
 
 const sample = digest(`sha256:${'a'.repeat(64)}`)
@@ -18,6 +18,7 @@ const requests = (name: string) =>
     uploads: `/v2/${name}/blobs/uploads/`,
     upload: `/v2/${name}/blobs/uploads/id`,
     tags: `/v2/${name}/tags/list`,
+    referrers: `/v2/${name}/referrers/${sample}`,
   } as const).flatMap(([kind, path]) =>
     routeMethods[kind as keyof typeof routeMethods].map((method) => ({ method, path })),
   )
@@ -26,18 +27,28 @@ const pulls = new Set(['manifests', 'tags', sample])
 const isPull = ({ method, path }: { method: string; path: string }) =>
   (method === 'GET' || method === 'HEAD') && path.split('/').some((segment) => pulls.has(segment))
 
-function refusal(anonymous: 'pull' | 'push', { method, path }: { method: string; path: string }) {
-  const route = parseRoute(method, path)
-  return accessRefusal({ anonymous }, isPush(method, route), 'name' in route ? route.name : undefined)
+const isDelete = ({ method, path }: { method: string; path: string }) =>
+  method === 'DELETE' && !path.includes('/uploads/')
+
+function refusal(anonymous: 'pull' | 'push', request: { method: string; path: string }, deletes = true) {
+  const route = parseRoute(request.method, request.path)
+  const right = rightFor(request.method, route)
+  return accessRefusal({ anonymous, delete: deletes }, right, 'name' in route ? route.name : undefined)
 }
 
 test('the version may be asked for by everyone', () => {
-  expect(accessRefusal({ anonymous: 'pull' }, false, undefined)).toBeUndefined()
+  expect(accessRefusal({ anonymous: 'pull', delete: false }, 'pull', undefined)).toBeUndefined()
 })
 
 describe.each(requests(pushed))('$method $path', (request) => {
   test('is allowed where everyone may push', () => {
     expect(refusal('push', request)).toBeUndefined()
+  })
+
+  test('is refused where deleting is switched off, if it is a delete', () => {
+    const found = refusal('push', request, false)
+    if (isDelete(request)) expect(found).toMatchObject({ code: 'UNSUPPORTED', status: 405 })
+    else expect(found).toBeUndefined()
   })
 
   test('is allowed where everyone may only pull, if it is a pull, and else DENIED', () => {

@@ -14,10 +14,10 @@ import { load } from './config-sources.ts'
 
 describe('what everyone may do', () => {
   test.each(['127.0.0.1:1970', '127.9.9.9:1970', 'localhost:1970', '[::1]:1970'])(
-    'is to push at %s, unless something else is set',
+    'is to push and delete at %s, unless something else is set',
     async (listen) => {
       const config = await load({ options: { 'origin-listen': listen } })
-      expect(accessAt(config, 'origin.listen', config.origin.listen)).toEqual({ anonymous: 'push' })
+      expect(accessAt(config, 'origin.listen', config.origin.listen)).toEqual({ anonymous: 'push', delete: true })
     },
   )
 
@@ -41,9 +41,22 @@ describe('what everyone may do', () => {
   test.each(['pull', 'push'])('is to %s everywhere where that is set, on loopback too', async (anonymous) => {
     for (const listen of ['127.0.0.1:1970', '0.0.0.0:1970']) {
       const config = await load({ options: { 'origin-listen': listen, 'access-anonymous': anonymous } })
-      expect(accessAt(config, 'origin.listen', config.origin.listen)).toEqual({ anonymous })
+      expect(accessAt(config, 'origin.listen', config.origin.listen)).toMatchObject({ anonymous })
     }
   })
+
+  test.each(['127.0.0.1:1970', '0.0.0.0:1970'])(
+    'is to delete at %s as it is set; unset, only on loopback',
+    async (listen) => {
+      const deletes = async (options: Record<string, string>) => {
+        const config = await load({ options: { 'origin-listen': listen, 'access-anonymous': 'push', ...options } })
+        return accessAt(config, 'origin.listen', config.origin.listen).delete
+      }
+      expect(await deletes({ 'access-delete': 'true' })).toBe(true)
+      expect(await deletes({ 'access-delete': 'false' })).toBe(false)
+      expect(await deletes({})).toBe(listen.startsWith('127.'))
+    },
+  )
 })
 
 describe('what follows from the settings', () => {

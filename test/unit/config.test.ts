@@ -19,6 +19,8 @@ const samples: Readonly<Record<string, readonly [string, string]>> = {
   'edge.listen': ['127.0.0.1:5', '127.0.0.1:6'],
   'edge.runtime': ['node', 'workerd'],
   'edge.origin_url': ['http://one.example.com', 'https://two.example.com:8443'],
+  'access.delete': ['true', 'false'],
+  'push.allow_sparse': ['true', 'false'],
   'log.level': ['debug', 'error'],
 }
 const samplesOf = (path: string) => samples[path] ?? ['201', '202']

@@ -2,12 +2,12 @@
 
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { tagsResponse } from '../../shared/http/plain-responses.ts'
+import { listResponse } from '../../shared/http/list-responses.ts'
 import { linkContent, revisionLinkKey, tagIndexLinkKey, tagLinkKey, tagsPrefix } from '../../shared/layout/keys.ts'
 import type { Wait } from '../../shared/ports/bucket.ts'
 import type { RepositoryName } from '../../shared/protocol/names.ts'
-import { parsePageRequest } from '../../shared/protocol/paging.ts'
-import { listTags, tagPageLimit } from '../../shared/registry/list-tags.ts'
+import { listTags } from '../../shared/registry/list-tags.ts'
+import { pageLimit } from '../../shared/registry/page.ts'
 import { createMemoryBucket, type Objects } from '../support/memory-bucket.ts'
 import { repository, sha256, tag, tags } from './arbitraries.ts'
 
@@ -34,12 +34,12 @@ describe('a list of tags', () => {
     const listed: string[] = []
     for await (const { path } of bucket.list(tagsPrefix(name), '', wait)) listed.push(path.split('/').at(-2) ?? '')
     expect(listed).toEqual(['1.0-alpine', '1.0.1', '1.0', '1'])
-    expect((await listTags(bucket, name, whole, wait)).tags).toEqual(['1', '1.0', '1.0-alpine', '1.0.1'])
+    expect((await listTags(bucket, name, whole, wait)).entries).toEqual(['1', '1.0', '1.0-alpine', '1.0.1'])
   })
 
   test('has upper case before lower case, and an underscore between them', async () => {
     const bucket = bucketWith(['a', 'B', '_', '9'])
-    expect((await listTags(bucket, name, whole, wait)).tags).toEqual(['9', 'B', '_', 'a'])
+    expect((await listTags(bucket, name, whole, wait)).entries).toEqual(['9', 'B', '_', 'a'])
   })
 
   test('leaves out what is no tag, and the tags of other repositories', async () => {
@@ -49,12 +49,12 @@ describe('a list of tags', () => {
     bucketWith(['below'], repository(`${name}/edge`), objects)
     bucketWith(['beside'], repository(`${name}2`), objects)
     const bucket = bucketWith(['mine'], name, objects)
-    expect(await listTags(bucket, name, whole, wait)).toEqual({ tags: ['mine'], more: false })
+    expect(await listTags(bucket, name, whole, wait)).toEqual({ entries: ['mine'], more: false })
   })
 
   test('of a repository with manifests but no tag is empty', async () => {
     const bucket = createMemoryBucket(new Map([[revisionLinkKey(name, digest), linkContent(digest)]]))
-    expect(await listTags(bucket, name, whole, wait)).toEqual({ tags: [], more: false })
+    expect(await listTags(bucket, name, whole, wait)).toEqual({ entries: [], more: false })
   })
 
   test('of a name nothing was pushed to is refused, and so is that of a name that only begins alike', async () => {
@@ -66,26 +66,26 @@ describe('a list of tags', () => {
 
   test('of a known repository is empty behind its last tag', async () => {
     expect(await listTags(bucketWith(['a', 'b']), name, { limit: 5, after: 'b' }, wait)).toEqual({
-      tags: [],
+      entries: [],
       more: false,
     })
   })
 
   test('asked for no entry has none, and does not speak of more', async () => {
     expect(await listTags(bucketWith(['a']), name, { limit: 0, after: undefined }, wait)).toEqual({
-      tags: [],
+      entries: [],
       more: false,
     })
   })
 
   test.each([
-    ['exactly the limit', tagPageLimit, tagPageLimit, false],
-    ['one over the limit', tagPageLimit + 1, tagPageLimit, true],
+    ['exactly the limit', pageLimit, pageLimit, false],
+    ['one over the limit', pageLimit + 1, pageLimit, true],
   ])('that the client set no page for and that has %s ends at the limit', async (_, count, expected, more) => {
     const bucket = bucketWith(Array.from({ length: count }, (_, at) => `t${at}`))
     for (const limit of [undefined, 999_999_999]) {
       const page = await listTags(bucket, name, { limit, after: undefined }, wait)
-      expect([page.tags.length, page.more]).toEqual([expected, more])
+      expect([page.entries.length, page.more]).toEqual([expected, more])
     }
   })
 })
@@ -96,7 +96,7 @@ describe('for any tags', () => {
   test('the list is all of them in the order of their bytes', async () => {
     await fc.assert(
       fc.asyncProperty(tagSets, async (names) => {
-        expect(await listTags(bucketWith(names), name, whole, wait)).toEqual({ tags: bytewise(names), more: false })
+        expect(await listTags(bucketWith(names), name, whole, wait)).toEqual({ entries: bytewise(names), more: false })
       }),
     )
   })
@@ -107,7 +107,7 @@ describe('for any tags', () => {
       fc.asyncProperty(tagSets, fc.nat(35), after, async (names, limit, last) => {
         const behind = bytewise(names).filter((each) => Buffer.compare(Buffer.from(each), Buffer.from(last)) > 0)
         expect(await listTags(bucketWith(names), name, { limit, after: last }, wait)).toEqual({
-          tags: behind.slice(0, limit),
+          entries: behind.slice(0, limit),
           more: limit > 0 && behind.length > limit,
         })
       }),
@@ -121,8 +121,7 @@ describe('for any tags', () => {
         const seen: string[] = []
         let url: URL | undefined = new URL(`http://registry.test/v2/${name}/tags/list?n=${limit}`)
         while (url !== undefined) {
-          const asked = parsePageRequest(url.searchParams)
-          const answer = tagsResponse('GET', name, await listTags(bucket, name, asked, wait), asked)
+          const answer = await listResponse(bucket, 'GET', { kind: 'tags', name }, url.searchParams, wait)
           const page = (await answer.json()) as { name: string; tags: string[] }
           expect(page.name).toBe(name)
           expect(page.tags.length).toBeGreaterThan(0)

@@ -40,6 +40,9 @@ describe('a manifest that is taken', () => {
       mediaType: ociManifest,
       blobs: [parsed('config'), parsed('b'), parsed('a'), parsed('b')],
       children: [],
+      subject: undefined,
+      artifactType: parsed('config').mediaType,
+      annotations: undefined,
     })
   })
 

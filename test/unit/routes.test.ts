@@ -2,7 +2,7 @@
 
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isPush, parseRoute, type Route, routeMethods } from '../../shared/http/routes.ts'
+import { parseRoute, rightFor, type Route, routeMethods } from '../../shared/http/routes.ts'
 import { OciError } from '../../shared/protocol/errors.ts'
 import { digest, digests, repositoryNames, tags } from './arbitraries.ts'
 
@@ -19,6 +19,8 @@ const samplePaths: Readonly<Record<Route['kind'], string>> = {
   uploads: '/v2/a/blobs/uploads/',
   upload: '/v2/a/blobs/uploads/some-id',
   tags: '/v2/a/tags/list',
+  referrers: `/v2/a/referrers/${sample}`,
+  catalog: '/v2/_catalog',
 }
 
 const anyMethod = (kind: Route['kind']) => fc.constantFrom(...routeMethods[kind])
@@ -201,11 +203,20 @@ describe.each(kinds)('the route %s', (kind) => {
   )
 })
 
-test('what needs the right to push is every write, and all that concerns an upload', () => {
-  const pushes = kinds.flatMap((kind) =>
-    routeMethods[kind]
-      .filter((method) => isPush(method, parseRoute(method, samplePaths[kind])))
-      .map((method) => `${method} ${kind}`),
-  )
-  expect(pushes).toEqual(['PUT manifest', 'POST uploads', 'GET upload', 'PATCH upload', 'PUT upload', 'DELETE upload'])
+test('every write needs the right to push, all that concerns an upload too, and what takes content away the right to delete', () => {
+  const needing = (right: string) =>
+    kinds.flatMap((kind) =>
+      routeMethods[kind]
+        .filter((method) => rightFor(method, parseRoute(method, samplePaths[kind])) === right)
+        .map((method) => `${method} ${kind}`),
+    )
+  expect(needing('push')).toEqual([
+    'PUT manifest',
+    'POST uploads',
+    'GET upload',
+    'PATCH upload',
+    'PUT upload',
+    'DELETE upload',
+  ])
+  expect(needing('delete')).toEqual(['DELETE manifest', 'DELETE blob'])
 })

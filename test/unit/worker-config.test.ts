@@ -33,6 +33,7 @@ describe('a worker', () => {
   test('with a bucket bound needs an origin and the rights of everyone; the rest has defaults', () => {
     expect(parseWorkerConfig(bound)).toEqual({
       ...bound,
+      ACCESS_DELETE: false,
       BUCKET_REGION: 'auto',
       MEMORY_CACHE_MIB: 16,
       BUCKET_TIMEOUT_MS: 10_000,

@@ -1,0 +1,30 @@
+// The catalog: the names of all repositories that hold a manifest. Not in the OCI spec; Docker's registry API has it.
+
+import { type KeyPrefix, parseManifestsFolder, repositoriesPrefix } from '../layout/keys.ts'
+import type { BucketReader, Wait } from '../ports/bucket.ts'
+import { isContentName, type RepositoryName } from '../protocol/names.ts'
+import type { PageRequest } from '../protocol/paging.ts'
+import { type Page, pageOf } from './page.ts'
+
+export async function listRepositories(
+  bucket: BucketReader,
+  asked: PageRequest,
+  wait: Wait,
+): Promise<Page<RepositoryName>> {
+  const names: RepositoryName[] = []
+  for await (const name of repositoriesUnder(bucket, repositoriesPrefix, wait)) {
+    if (!isContentName(name)) names.push(name)
+  }
+  return pageOf(names, asked)
+}
+
+/** Every repository in a folder and below it: one listing a folder. */
+async function* repositoriesUnder(bucket: BucketReader, prefix: KeyPrefix, wait: Wait): AsyncIterable<RepositoryName> {
+  for await (const { path, kind } of bucket.list(prefix, '', wait)) {
+    if (kind !== 'folder') continue
+    const name = parseManifestsFolder(path)
+    if (name !== undefined) yield name
+    // What begins with an underscore is a repository's own; no component of a name does.
+    else if (!path.slice(prefix.length).startsWith('_')) yield* repositoriesUnder(bucket, path as KeyPrefix, wait)
+  }
+}
