@@ -7,7 +7,7 @@
 'use strict'
 const { spawn } = require('node:child_process')
 const { createHash } = require('node:crypto')
-const { existsSync, readFileSync, writeFileSync } = require('node:fs')
+const { existsSync, readFileSync, rmSync, writeFileSync } = require('node:fs')
 const { constants } = require('node:os')
 const { join, resolve } = require('node:path')
 const { pathToFileURL } = require('node:url')
@@ -37,6 +37,8 @@ async function installOnce() {
   const lock = readFileSync(join(root, 'package-lock.json'))
   const wanted = `${createHash('sha256').update(lock).digest('hex')} ${process.platform}-${process.arch}\n`
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === wanted) return
+  const release = await lockInstall()
+  if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === wanted) return release()
   const started = Date.now()
   console.error('mirrorball: installing dependencies (once, usually under a minute) …')
   const heartbeat = setInterval(() => {
@@ -48,11 +50,55 @@ async function installOnce() {
     const code = await run('npm', npmArgs, { cwd: root, shell: process.platform === 'win32' })
     if (code !== 0)
       throw new Error(`npm ${npmArgs.join(' ')} ended with ${code}; mend what it says above, then run this again`)
+    writeFileSync(stampFile, wanted)
   } finally {
     clearInterval(heartbeat)
+    release()
   }
-  writeFileSync(stampFile, wanted)
   console.error(`mirrorball: installed in ${Math.round((Date.now() - started) / 1000)} s`)
+}
+
+/**
+ * One install at a time: `npm ci` removes node_modules, also under another `npm start` or `npm test` of this clone.
+ * Waits for the one before, unless the process that holds the lock is gone. Returns what releases it.
+ */
+async function lockInstall() {
+  const lock = join(root, '.installing')
+  for (let told = false; ;) {
+    try {
+      writeFileSync(lock, String(process.pid), { flag: 'wx' })
+      return () => rmSync(lock, { force: true })
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error
+    }
+    const owner = readOrEmpty(lock)
+    // Empty for a moment, between its making and its writing.
+    if (owner !== '' && !isAlive(Number(owner))) {
+      rmSync(lock, { force: true })
+      continue
+    }
+    if (!told) console.error('mirrorball: waiting for another install in this folder …')
+    told = true
+    await new Promise((next) => setTimeout(next, 200))
+  }
+}
+
+function readOrEmpty(file) {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+function isAlive(pid) {
+  if (!(pid > 0)) return false
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
 }
 
 async function runUnderBundledNode(argv) {

@@ -5,16 +5,17 @@ import { XMLBuilder } from 'fast-xml-parser'
 import { blobResponse, objectResponse } from '../../shared/http/content-response.ts'
 import { type Key, type KeyPrefix, parseBlobKey, parseKey, parseKeyPrefix } from '../../shared/layout/keys.ts'
 import type { BucketReader, ListEntry, Wait } from '../../shared/ports/bucket.ts'
-import type { Clock } from '../../shared/ports/clock.ts'
+import { type Clock, deadline } from '../../shared/ports/clock.ts'
 import type { Log } from '../../shared/ports/log.ts'
 import { OciError, UpstreamError } from '../../shared/protocol/errors.ts'
+import { bucketName } from './bucket-name.ts'
 import { type SignatureRules, signatureFault } from './verify-signature.ts'
-
-/** The one bucket of the server: the first segment of every path, as S3 has it. */
-export const bucketName = 'mirrorball'
 
 /** Entries of a listing's page, S3's own. */
 const listPageLimit = 1000
+
+/** Milliseconds until an answer begins. */
+const answerTimeoutMs = 60_000
 
 export interface BucketServerDeps {
   readonly bucket: BucketReader
@@ -27,7 +28,10 @@ export interface BucketServerDeps {
 export function createBucketServer(deps: BucketServerDeps): (request: Request) => Promise<Response> {
   return async (request) => {
     const started = deps.clock.now()
-    const response = await answer(deps, request).catch((error: unknown) => failure(deps.log, request, error))
+    const slow = () => new UpstreamError('bucket', `the disk did not answer within ${answerTimeoutMs} ms`)
+    const limit = deadline(deps.clock, answerTimeoutMs, request.signal, slow)
+    const response = await answer(deps, request, limit).catch((error: unknown) => failure(deps.log, request, error))
+    limit.clear()
     deps.log.info('request', {
       method: request.method,
       path: new URL(request.url).pathname,
@@ -39,7 +43,7 @@ export function createBucketServer(deps: BucketServerDeps): (request: Request) =
   }
 }
 
-async function answer({ bucket, rules, clock }: BucketServerDeps, request: Request): Promise<Response> {
+async function answer({ bucket, rules, clock }: BucketServerDeps, request: Request, wait: Wait): Promise<Response> {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return s3Error(request, 405, 'MethodNotAllowed', 'this bucket is read-only; GET and HEAD are allowed', {
       Allow: 'GET, HEAD',
@@ -48,20 +52,21 @@ async function answer({ bucket, rules, clock }: BucketServerDeps, request: Reque
   const fault = await signatureFault(request, rules, clock.now())
   if (fault !== undefined) return s3Error(request, 403, 'AccessDenied', fault)
   const { pathname, searchParams } = new URL(request.url)
-  if (pathname === `/${bucketName}` || pathname === `/${bucketName}/`) return listing(bucket, request, searchParams)
+  if (pathname === `/${bucketName}` || pathname === `/${bucketName}/`)
+    return listing(bucket, request, searchParams, wait)
   const key = pathname.startsWith(`/${bucketName}/`) ? parseKey(pathname.slice(bucketName.length + 2)) : undefined
-  const sizeBytes = key === undefined ? undefined : await bucket.head(key, request)
+  const sizeBytes = key === undefined ? undefined : await bucket.head(key, wait)
   if (key === undefined || sizeBytes === undefined) return s3Error(request, 404, 'NoSuchKey', 'there is no such object')
   const digest = parseBlobKey(key)
-  if (digest !== undefined) return blobResponse(bucket, { key, digest, sizeBytes }, request, request)
+  if (digest !== undefined) return blobResponse(bucket, { key, digest, sizeBytes }, request, wait)
   // Links and the like change: nobody may keep them.
   const headers = new Headers({ 'Content-Type': 'application/octet-stream', 'Cache-Control': 'no-store' })
   const range = request.headers.get('Range') ?? undefined
-  return objectResponse(bucket, { key, sizeBytes }, headers, range, request.method, request)
+  return objectResponse(bucket, { key, sizeBytes }, headers, range, request.method, wait)
 }
 
 /** ListObjectsV2. Its continuation is the last path of the page before. */
-async function listing(bucket: BucketReader, request: Request, query: URLSearchParams): Promise<Response> {
+async function listing(bucket: BucketReader, request: Request, query: URLSearchParams, wait: Wait): Promise<Response> {
   const prefix = parseKeyPrefix(query.get('prefix') ?? '')
   const maxKeys = query.get('max-keys') ?? String(listPageLimit)
   const delimiter = query.get('delimiter') ?? ''
@@ -78,15 +83,15 @@ async function listing(bucket: BucketReader, request: Request, query: URLSearchP
   const after = query.get('continuation-token') ?? query.get('start-after') ?? ''
   const found: ListEntry[] = []
   for await (const entry of delimiter === '/'
-    ? bucket.list(prefix, after, request)
-    : allObjects(bucket, prefix, after, request)) {
+    ? bucket.list(prefix, after, wait)
+    : allObjects(bucket, prefix, after, wait)) {
     found.push(entry)
     if (found.length > limit) break
   }
   const page = found.slice(0, limit)
   const encode = query.get('encoding-type') === 'url' ? encodeURIComponent : (path: string) => path
   const objects = page.filter(({ kind }) => kind === 'object')
-  const sizes = await Promise.all(objects.map(({ path }) => bucket.head(path as Key, request)))
+  const sizes = await Promise.all(objects.map(({ path }) => bucket.head(path as Key, wait)))
   const document = {
     ListBucketResult: {
       '@_xmlns': 'http://s3.amazonaws.com/doc/2006-03-01/',

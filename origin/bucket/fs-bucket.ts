@@ -1,8 +1,9 @@
 // The bucket as a folder: a key is a path. Safe against power cuts; reading streams with flat memory.
 
-import { mkdir, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, open, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import type { Dirent } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { pMapIterable } from 'p-map'
 import type { Key } from '../../shared/layout/keys.ts'
 import type { Bucket, BucketReader, ListEntry } from '../../shared/ports/bucket.ts'
 import { orAborted } from '../../shared/ports/or-aborted.ts'
@@ -13,6 +14,9 @@ import { fileStream } from './file-stream.ts'
 
 /** Files on their way into the bucket. No key begins with a dot, so no listing and no key reaches it. */
 const temporaryFolder = '.tmp'
+
+/** Folders of a listing that are looked into at once. */
+const looksAtOnce = 16
 
 /** Milliseconds after which a temporary file can only be left over from a crash: writing one takes a moment. */
 const leftoverAfterMs = 3600_000
@@ -29,11 +33,7 @@ export function createFsBucketReader(deps: { folder: string }): BucketReader {
     },
 
     async read(key, limitBytes, { signal }) {
-      const bytes = await orMissing(signal, readFile(pathOf(key)))
-      if (bytes !== undefined && bytes.byteLength > limitBytes) {
-        throw new UpstreamError('bucket', `${key} has more than ${limitBytes} bytes`)
-      }
-      return bytes
+      return orMissing(signal, readSmall(pathOf(key), limitBytes))
     },
 
     async open(key, range, { signal }) {
@@ -62,10 +62,26 @@ export function createFsBucketReader(deps: { folder: string }): BucketReader {
           const path = prefix + entry.name
           return entry.isFile() ? { path, kind: 'object' } : { path: `${path}/`, kind: 'folder' }
         })
-      for (const entry of entries.filter(({ path }) => path > after).sort((a, b) => (a.path < b.path ? -1 : 1))) {
-        if (entry.kind === 'object' || (await holdsFile(join(root, entry.path), signal))) yield entry
+      const sorted = entries.filter(({ path }) => path > after).sort((a, b) => (a.path < b.path ? -1 : 1))
+      const isThere = async (entry: ListEntry) =>
+        entry.kind === 'object' || (await holdsFile(join(root, entry.path), signal)) ? entry : undefined
+      for await (const entry of pMapIterable(sorted, isThere, { concurrency: looksAtOnce })) {
+        if (entry !== undefined) yield entry
       }
     },
+  }
+}
+
+/** The size is looked at first: what is too large is never held. */
+async function readSmall(path: string, limitBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  const file = await open(path, 'r')
+  try {
+    const stats = await file.stat()
+    if (stats.isDirectory()) throw Object.assign(new Error(`${path} is a folder`), { code: 'ENOENT' })
+    if (stats.size > limitBytes) throw new UpstreamError('bucket', `${path} has more than ${limitBytes} bytes`)
+    return await file.readFile()
+  } finally {
+    await file.close()
   }
 }
 
@@ -82,24 +98,25 @@ export async function createFsBucket(deps: { folder: string; random: Random }): 
 
     async write(key, bytes, { signal }) {
       signal.throwIfAborted()
-      const file = join(temporary, deps.random.uuid())
-      try {
-        await writeFile(file, bytes, { flag: 'wx', flush: true })
-        await durable.moveInto(file, join(root, key))
-      } catch (error) {
-        await rm(file, { force: true })
-        throw asUpstream(error)
-      }
+      await orMissing(signal, writeDurably(join(temporary, deps.random.uuid()), join(root, key), bytes))
     },
 
     async remove(key, { signal }) {
       signal.throwIfAborted()
-      try {
-        await durable.remove(join(root, key))
-      } catch (error) {
-        throw asUpstream(error)
-      }
+      await orMissing(signal, durable.remove(join(root, key)))
     },
+  }
+
+  /** Whole or nothing, so that it may go on unseen when nobody waits any more. */
+  async function writeDurably(file: string, target: string, bytes: Uint8Array): Promise<void> {
+    try {
+      await writeFile(file, bytes, { flag: 'wx', flush: true })
+      await durable.moveInto(file, target)
+    } catch (error) {
+      await rm(file, { force: true })
+      // Not to be taken for an object that is missing.
+      throw asUpstream(error)
+    }
   }
 }
 

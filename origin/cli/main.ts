@@ -36,11 +36,12 @@ try {
   process.exitCode = 1
 }
 
-/** What a person can act on; the stack only where it is a bug. */
+/** What a person can act on; with the stack where it is a bug. */
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if ('code' in error && error.code === 'EADDRINUSE' && 'port' in error) {
     return `port ${String(error.port)} is taken by another program; stop it, or choose another with --…-listen (see --help)`
   }
-  return 'code' in error || !error.stack?.includes('TypeError') ? error.message : error.stack
+  const isBug = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError
+  return isBug ? (error.stack ?? error.message) : error.message
 }

@@ -9,7 +9,7 @@ import { parse as parseYaml } from 'yaml'
 import { accessRulesSchema, type AccessRules } from '../../shared/auth/access.ts'
 import { flag, httpUrl, originUrl as originUrlRule, wholeNumber } from '../../shared/config/rules.ts'
 import { logLevels } from '../../shared/ports/log.ts'
-import { bucketName } from '../bucket/bucket-server.ts'
+import { bucketName } from '../bucket/bucket-name.ts'
 
 export interface ListenAddress {
   readonly host: string

@@ -3,6 +3,8 @@
 import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
 import type { AddressInfo } from 'node:net'
 import { createServer, type Server } from 'node:http'
+import { errorResponse } from '../../shared/http/write-error.ts'
+import { OciError } from '../../shared/protocol/errors.ts'
 import type { ListenAddress } from './config.ts'
 
 export interface HttpListener {
@@ -20,13 +22,17 @@ export async function listenHttp(options: {
 }): Promise<HttpListener> {
   const server = createAdaptorServer({
     async fetch(request, env) {
+      const bindings = env as HttpBindings
+      if (hasDotSegment(bindings.incoming.url ?? '')) return errorResponse(dotSegment, request.method)
+      pauseIdleLimit(bindings, options.idleTimeoutMs)
       const response = await options.fetch(request)
-      discardRest(env as HttpBindings)
+      discardRest(bindings)
       return response
     },
     createServer,
-    // A push may take hours; what must not is silence, and `timeout` sees to that.
-    serverOptions: { requestTimeout: 0 },
+    // A push may take hours; what must not is silence, and `timeout` sees to that. Headers have a limit of their own,
+    // which Node would take away with the other.
+    serverOptions: { requestTimeout: 0, headersTimeout: 60_000 },
   }) as Server
   server.timeout = options.idleTimeoutMs
   await new Promise<void>((done, fail) => {
@@ -38,6 +44,23 @@ export async function listenHttp(options: {
   })
   const { port } = server.address() as AddressInfo
   return { address: { host: options.address.host, port }, drain: (drainMs) => drain(server, drainMs) }
+}
+
+const dotSegment = new OciError('UNSUPPORTED', 'a path has no segments . and ..', { status: 404 })
+
+/** Whether a path would be another one after normalising, which the library does before anyone sees it as it was sent. */
+function hasDotSegment(target: string): boolean {
+  return /\/(?:\.|%2e){1,2}(?:[/?#]|$)/i.test(target.split('?')[0] ?? '')
+}
+
+/** Once a request body has arrived the silence on its connection is ours: hashing and syncing a large blob take time. */
+function pauseIdleLimit({ incoming, outgoing }: HttpBindings, idleTimeoutMs: number): void {
+  if (incoming.method === 'GET' || incoming.method === 'HEAD') return
+  const { socket } = incoming
+  incoming.once('end', () => {
+    if (!outgoing.writableEnded) socket.setTimeout(0)
+  })
+  outgoing.once('finish', () => socket.setTimeout(idleTimeoutMs))
 }
 
 /**

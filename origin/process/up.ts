@@ -11,8 +11,9 @@ type Part = 'bucket' | 'origin' | 'edge'
 
 interface StartedPart {
   readonly part: Part
-  readonly url: string
   readonly child: ChildProcess
+  /** Its address, once it is ready. Rejects where it ends before. */
+  readonly url: Promise<string>
   readonly exited: Promise<void>
 }
 
@@ -30,17 +31,23 @@ export async function startAll({ config, options, say }: UpOptions): Promise<Run
   const started: StartedPart[] = []
   let stopping = false
 
-  async function start(part: Part, extra: Record<string, string> = {}): Promise<StartedPart> {
-    const running = await startPart(part, { ...environment, ...extra })
+  function start(part: Part, extra: Record<string, string> = {}): Promise<string> {
+    const running = startPart(part, { ...environment, ...extra })
+    // At once, ready or not: whatever was started has to be stopped.
     started.push(running)
+    let ready = false
+    running.url.then(
+      () => (ready = true),
+      () => {},
+    )
     void running.exited.then(() => {
       endGroup(running.child)
-      if (stopping) return
+      if (stopping || !ready) return
       process.stderr.write(`mirrorball: the ${part} ended by itself; stopping the rest\n`)
       process.exitCode = 1
       process.kill(process.pid, 'SIGTERM')
     })
-    return running
+    return running.url
   }
 
   /** The edge first, which needs the others, then the origin; last the bucket, which clients may still be reading from. */
@@ -57,11 +64,11 @@ export async function startAll({ config, options, say }: UpOptions): Promise<Run
   try {
     const [bucket, origin] = await Promise.all([start('bucket'), start('origin')])
     const edge = await start('edge', {
-      MIRRORBALL_BUCKET_URL: config.bucket.url ?? bucket.url,
-      MIRRORBALL_EDGE_ORIGIN_URL: config.edge.origin_url ?? origin.url,
+      MIRRORBALL_BUCKET_URL: config.bucket.url ?? bucket,
+      MIRRORBALL_EDGE_ORIGIN_URL: config.edge.origin_url ?? origin,
     })
-    say(readyText(config, { bucket: bucket.url, origin: origin.url, edge: edge.url }))
-    return { url: edge.url, stop }
+    say(readyText(config, { bucket, origin, edge }))
+    return { url: edge, stop }
   } catch (error) {
     await stop()
     throw error
@@ -69,16 +76,18 @@ export async function startAll({ config, options, say }: UpOptions): Promise<Run
 }
 
 /** In a process group of its own, so that Ctrl-C reaches only the supervisor, which stops the parts in order. */
-async function startPart(part: Part, environment: Record<string, string | undefined>): Promise<StartedPart> {
+function startPart(part: Part, environment: Record<string, string | undefined>): StartedPart {
   const child = spawn(process.execPath, [cliFile, part], {
     env: environment,
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
-  const exited = new Promise<void>((done) => child.once('exit', () => done()))
-  const url = await new Promise<string>((done, fail) => {
+  const exited = new Promise<void>((done) => {
+    child.once('exit', () => done())
+    child.once('error', () => done())
+  })
+  const url = new Promise<string>((done, fail) => {
     child.once('message', (message) => done((message as ReadyMessage).url))
-    child.once('error', fail)
     void exited.then(() => fail(new Error(`the ${part} did not start; what it printed above says why`)))
   })
   return { part, url, child, exited }

@@ -125,12 +125,13 @@ async function findManifest(deps: EdgeDeps, request: RegistryRequest, route: Rou
     }
     return { linked: true, manifest }
   }
-  const [linked, manifest] = await Promise.all([
-    hasManifest(bucket, name, reference.digest, wait),
-    manifests.get(name, reference.digest, wait),
-  ])
-  if (linked && manifest !== undefined) await manifests.keep(name, manifest, request.inBackground)
-  return { linked, manifest: linked ? manifest : undefined }
+  const getting = manifests.get(name, reference.digest, wait)
+  // A failure counts only where the manifest belongs here: it must not tell a stranger that the bytes exist.
+  getting.catch(() => {})
+  if (!(await hasManifest(bucket, name, reference.digest, wait))) return { linked: false, manifest: undefined }
+  const manifest = await getting
+  if (manifest !== undefined) await manifests.keep(name, manifest, request.inBackground)
+  return { linked: true, manifest }
 }
 
 async function lastKnown(

@@ -45,6 +45,8 @@ export function createOriginClient(deps: {
       target.port = origin.port
       const headers = endToEnd(request.headers)
       headers.set('X-Request-Id', requestId)
+      // fetch would undo a compression, but leave its headers and the length in place.
+      headers.set('Accept-Encoding', 'identity')
       const limit = deadline(
         clock,
         timeoutMs,

@@ -39,13 +39,20 @@ const tagsAtOnce = 100
 export function createOriginApp(deps: OriginDeps): RegistryApp {
   const pushBlob = createPushBlob(deps)
   return createRegistryApp(deps, async (request) => {
-    // A request that carries a blob may take as long as its bytes keep coming.
-    if (request.route.kind === 'upload' || request.route.kind === 'uploads') {
+    if (carriesBlob(request)) {
       return answer(deps, pushBlob, request, undefined, { signal: request.request.signal })
     }
     const manifest = request.method === 'PUT' ? await readManifestBody(deps, request.request) : undefined
     return within(deps, request.request, slowBucket(deps), (wait) => answer(deps, pushBlob, request, manifest, wait))
   })
+}
+
+/** Such a request may take as long as its bytes keep coming, which is the listener's to see. */
+function carriesBlob({ route, method, query }: RegistryRequest): boolean {
+  return (
+    (route.kind === 'upload' && (method === 'PATCH' || method === 'PUT')) ||
+    (route.kind === 'uploads' && query.has('digest'))
+  )
 }
 
 const slowBucket = (deps: OriginDeps) => () =>

@@ -5,6 +5,7 @@ import { LRUCache } from 'lru-cache'
 import { blobKey, layerLinkKey, linkContent } from '../layout/keys.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
 import type { Hasher, RunningHash } from '../ports/hasher.ts'
+import { orAborted } from '../ports/or-aborted.ts'
 import type { Random } from '../ports/random.ts'
 import type { Uploads } from '../ports/uploads.ts'
 import { algorithmOf, type Digest, type DigestAlgorithm, digestOf, hexOf } from '../protocol/digest.ts'
@@ -107,7 +108,10 @@ export function createPushBlob(deps: { bucket: Bucket; uploads: Uploads; hasher:
     hashes.delete(id)
     if (running?.sizeBytes === sizeBytes && running.hash.algorithm === algorithm) return running.hash.digest()
     const hash = hasher.start(algorithm)
-    for await (const bytes of await uploads.read(id, wait)) hash.update(bytes)
+    for await (const bytes of await uploads.read(id, wait)) {
+      wait.signal.throwIfAborted()
+      hash.update(bytes)
+    }
     return hash.digest()
   }
 
@@ -131,7 +135,8 @@ export function createPushBlob(deps: { bucket: Bucket; uploads: Uploads; hasher:
         )
       }
       await uploads.publish(id, blobKey(digest), turn)
-      await bucket.write(layerLinkKey(name, digest), linkContent(digest), turn)
+      // The session is over: what interrupted us now would find nothing to go on with.
+      await bucket.write(layerLinkKey(name, digest), linkContent(digest), unhurried)
     })
   }
 
@@ -191,7 +196,7 @@ function createTurns() {
       const turn = { controller, ended: ended.promise }
       current.set(id, turn)
       try {
-        await before?.ended
+        if (before !== undefined) await orAborted(wait.signal, before.ended)
         return await work({ signal: AbortSignal.any([wait.signal, controller.signal]) })
       } finally {
         ended.resolve()
