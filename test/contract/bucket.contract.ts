@@ -89,6 +89,11 @@ export function bucketReaderContract(adapter: string, make: () => Promise<Bucket
       )
     })
 
+    test('the limit holds to the byte', async () => {
+      await under.put('exact', bytesOf('0123456789'))
+      expect((await under.bucket.read(key('exact'), 10, wait))?.byteLength).toBe(10)
+    })
+
     test('an object of several chunks comes whole, and can be left in the middle', async () => {
       const large = new Uint8Array(3 * 1024 * 1024 + 7).fill(65)
       await under.put('chunks', large)

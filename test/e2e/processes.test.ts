@@ -159,6 +159,18 @@ describe('what refuses to start', () => {
     await remove()
   })
 
+  test.each(['origin', 'bucket', 'edge'] as const)(
+    'the whole, when the port of the %s is taken, and leaves nothing behind',
+    async (part) => {
+      const { path, remove } = await temporaryFolder()
+      const other = await startPart('origin', { 'data-dir': path, 'origin-listen': '127.0.0.1:0' })
+      const taken = { ...anyPorts, [`${part}-listen`]: new URL(other.url).host }
+      await expect(startPart('up', { 'data-dir': path, ...taken })).rejects.toThrow(`${part} did not start`)
+      await other.stop()
+      await remove()
+    },
+  )
+
   test('with access.anonymous set to pull, an address others can reach takes pulls and no pushes', async () => {
     const { path, remove } = await temporaryFolder()
     const origin = await startPart('origin', {

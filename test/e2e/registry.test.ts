@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, describe } from 'vitest'
 import { startStack, type EdgeRuntime, type Stack } from '../support/stack.ts'
+import { contentSuite } from './content.suite.ts'
 import { pullSuite } from './pull.suite.ts'
 import { pushSuite } from './push.suite.ts'
 
@@ -22,4 +23,5 @@ describe.each(faces)('%s', (_, runtime, face) => {
 
   pullSuite(() => face(stack))
   pushSuite(() => face(stack))
+  contentSuite(() => face(stack))
 })

@@ -199,6 +199,14 @@ describe('what the edge lacks it asks the origin for', () => {
     }
   })
 
+  test('bytes too large for a manifest, of another repository, look as if they were not there', async () => {
+    const { objects, bucket } = await world()
+    const large = new Uint8Array(5 * 1024 * 1024)
+    const digest = await digestOf(large)
+    objects.set(blobKey(digest), large)
+    expect((await edgeApp({ bucket }).request(`/v2/${name}/manifests/${digest}`)).status).toBe(404)
+  })
+
   test('a layer link alone is enough for the edge to ask, as the bucket may have lost the bytes', async () => {
     const { objects, bucket } = await world()
     const lost = await digestOf(new TextEncoder().encode('lost'))
