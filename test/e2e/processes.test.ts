@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { pushBlob, pushImage, startUpload, withDigest } from '../support/http-client.ts'
+import { manifestText, pushBlob, pushImage, putManifest, startUpload, withDigest } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
 import { anyPorts, eventually, startPart, startStack, temporaryFolder } from '../support/stack.ts'
 
@@ -184,6 +184,40 @@ describe('what refuses to start', () => {
     expect(
       (await fetch(withDigest(new URL(`${base}/v2/a/b/blobs/uploads/x`), sha256('x')), { method: 'PUT' })).status,
     ).toBe(403)
+    await origin.stop()
+    await remove()
+  })
+})
+
+describe('an origin that is set up otherwise', () => {
+  test('with access.delete off refuses every delete, and takes pushes', async () => {
+    const { path, remove } = await temporaryFolder()
+    const origin = await startPart('origin', {
+      'data-dir': path,
+      'origin-listen': '127.0.0.1:0',
+      'access-delete': 'false',
+    })
+    const image = await pushImage(origin.url, 'a/b', 'v1', 'no deletes')
+    for (const what of ['manifests/v1', `manifests/${image.digest}`, `blobs/${sha256(image.layer)}`]) {
+      expect((await fetch(`${origin.url}/v2/a/b/${what}`, { method: 'DELETE' })).status).toBe(405)
+      expect((await fetch(`${origin.url}/v2/a/b/${what}`)).status).toBe(200)
+    }
+    // Ending an upload of one's own takes nothing away.
+    expect((await fetch(await startUpload(origin.url, 'a/b'), { method: 'DELETE' })).status).toBe(204)
+    await origin.stop()
+    await remove()
+  })
+
+  test('with push.allow_sparse on takes manifests whose blobs are not there', async () => {
+    const { path, remove } = await temporaryFolder()
+    const origin = await startPart('origin', {
+      'data-dir': path,
+      'origin-listen': '127.0.0.1:0',
+      'push-allow-sparse': 'true',
+    })
+    const manifest = manifestText('not there', ['nor this'])
+    expect((await putManifest(origin.url, 'a/b', 'v1', manifest)).status).toBe(201)
+    expect(await (await fetch(`${origin.url}/v2/a/b/manifests/v1`)).text()).toBe(manifest)
     await origin.stop()
     await remove()
   })

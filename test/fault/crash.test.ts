@@ -66,6 +66,13 @@ async function push(app: RegistryApp, { config, layers, manifest }: Image): Prom
   await ask('PUT', '/v2/some/name/manifests/latest', manifest, { 'Content-Type': ociManifestType })
 }
 
+async function tagAs(app: RegistryApp, tag: string, manifest: string): Promise<void> {
+  const headers = { 'Content-Type': ociManifestType }
+  expect((await app.request(`/v2/some/name/manifests/${tag}`, { method: 'PUT', body: manifest, headers })).status).toBe(
+    201,
+  )
+}
+
 /** Pulls a tag whole, through a fresh origin and a fresh edge; returns the manifest's digest. */
 async function pull(world: World, reference: string): Promise<string> {
   const digests = await Promise.all(
@@ -128,5 +135,36 @@ describe.each([
     }
     // Three blobs and a manifest: no fewer writes than these were crashed at.
     expect(moments).toBeGreaterThan(30)
+  })
+
+  test('or a delete that does, leaves no tag without its manifest, and succeeds when repeated', async () => {
+    let moments = 1
+    for (let crashAt = 0; crashAt < moments; crashAt++) {
+      const world = await makeWorld()
+      await push(originApp(world), before)
+      await push(originApp(world), after)
+      for (const tag of ['old', 'older']) await tagAs(originApp(world), tag, before.manifest)
+      const crash = crashing(world.bucket, world.uploads, crashAt)
+      const path = `/v2/some/name/manifests/${sha256(before.manifest)}`
+      const answer = await originApp(crash).request(path, { method: 'DELETE' })
+      moments = answer.status === 202 ? crashAt : crashAt + 2
+      const at = `crash ${crash.moments.at(-1)}`
+
+      const origin = originApp(world)
+      const { tags } = (await (await origin.request('/v2/some/name/tags/list')).json()) as { tags: string[] }
+      for (const tag of tags)
+        expect([sha256(before.manifest), sha256(after.manifest)], at).toContain(await pull(world, tag))
+      expect(await pull(world, 'latest'), at).toBe(sha256(after.manifest))
+
+      expect([202, 404], at).toContain((await origin.request(path, { method: 'DELETE' })).status)
+      expect((await origin.request(path)).status, at).toBe(404)
+      expect(await (await origin.request('/v2/some/name/tags/list')).json(), at).toEqual({
+        name: 'some/name',
+        tags: ['latest'],
+      })
+      await world.remove()
+    }
+    // Two tags with their history, and the revision link.
+    expect(moments).toBeGreaterThan(8)
   })
 })
