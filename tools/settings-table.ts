@@ -3,7 +3,7 @@
 
 import { readFile, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { settings } from '../origin/process/config.ts'
+import { settings } from '../origin/config/settings.ts'
 
 /** The document that holds the table. */
 export const settingsDocument = resolve(import.meta.dirname, '../docs/operations.md')

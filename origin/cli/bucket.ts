@@ -2,7 +2,7 @@
 
 import { defineCommand } from 'citty'
 import { startBucket } from '../process/bucket.ts'
-import { loadConfig } from '../process/config.ts'
+import { loadConfig } from '../config/load.ts'
 import { runService } from '../process/service.ts'
 import { givenOptions, optionArgs } from './options.ts'
 

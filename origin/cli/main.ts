@@ -1,7 +1,7 @@
 // The command line: `mirrorball VERB [--option value …]`. One file a verb, loaded when it is called.
 
 import { defineCommand, runCommand, showUsage } from 'citty'
-import { ConfigError } from '../process/config.ts'
+import { ConfigError } from '../config/config-error.ts'
 
 const main = defineCommand({
   meta: {

@@ -1,7 +1,7 @@
 // Every setting as a command-line option, the same for each verb that runs something.
 
 import type { StringArgDef } from 'citty'
-import { settings } from '../process/config.ts'
+import { settings } from '../config/settings.ts'
 
 export const optionArgs: Record<string, StringArgDef> = {
   config: {

@@ -1,7 +1,7 @@
 // `mirrorball up`
 
 import { defineCommand } from 'citty'
-import { loadConfig } from '../process/config.ts'
+import { loadConfig } from '../config/load.ts'
 import { runService } from '../process/service.ts'
 import { startAll } from '../process/up.ts'
 import { givenOptions, optionArgs } from './options.ts'

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { createServer, type Server } from 'node:http'
 import { errorResponse } from '../../shared/http/write-error.ts'
 import { OciError } from '../../shared/protocol/errors.ts'
-import type { ListenAddress } from './config.ts'
+import type { ListenAddress } from '../config/schema.ts'
 
 export interface HttpListener {
   /** With the port that was really taken. */

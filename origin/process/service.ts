@@ -1,6 +1,6 @@
 // What every process of Mirrorball does the same way: start, say that it is ready, stop when it is told to.
 
-import type { Config } from './config.ts'
+import type { Config } from '../config/schema.ts'
 
 /** A part that runs. */
 export interface Running {

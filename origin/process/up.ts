@@ -2,7 +2,8 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { resolve } from 'node:path'
-import { type Config, settings } from './config.ts'
+import type { Config } from '../config/schema.ts'
+import { settings } from '../config/settings.ts'
 import type { ReadyMessage, Running } from './service.ts'
 
 const cliFile = resolve(import.meta.dirname, '../cli/main.ts')

@@ -74,7 +74,8 @@ describe('layering', () => {
     ['ports', 'shared/ports/probe.ts', '../registry/links.ts', 'readTag'],
     ['registry', 'shared/registry/probe.ts', '../http/routes.ts', 'parseRoute'],
     ['http', 'shared/http/probe.ts', '../edge/decide.ts', 'decideContent'],
-    ['an adapter of origin', 'origin/bucket/probe.ts', '../process/config.ts', 'loadConfig'],
+    ['an adapter of origin', 'origin/bucket/probe.ts', '../config/load.ts', 'loadConfig'],
+    ['the configuration', 'origin/config/probe.ts', '../process/service.ts', 'runService'],
   ])('%s may not import %s → %s', async (_, file, target, name) => {
     expect(await checkWith(file, `export { ${name} } from '${target}'\n`)).toContain('probe.ts')
   })
@@ -82,7 +83,7 @@ describe('layering', () => {
   test('nor may a type go where its value may not', async () => {
     const said = await checkWith(
       'shared/ports/probe.ts',
-      "export type { Config } from '../../origin/process/config.ts'\n",
+      "export type { Config } from '../../origin/config/schema.ts'\n",
     )
     expect(said).toContain('TS6307')
   })

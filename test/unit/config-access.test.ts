@@ -6,10 +6,10 @@ import {
   bucketFolder,
   bucketKeyFile,
   bucketUrl,
-  ConfigError,
   formatAddress,
   originUrl,
-} from '../../origin/process/config.ts'
+} from '../../origin/config/addresses.ts'
+import { ConfigError } from '../../origin/config/config-error.ts'
 import { load } from './config-sources.ts'
 
 describe('what everyone may do', () => {

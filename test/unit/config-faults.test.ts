@@ -3,7 +3,8 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { ConfigError, loadConfig } from '../../origin/process/config.ts'
+import { ConfigError } from '../../origin/config/config-error.ts'
+import { loadConfig } from '../../origin/config/load.ts'
 import { temporaryFolder } from '../support/stack.ts'
 import { faults, load } from './config-sources.ts'
 

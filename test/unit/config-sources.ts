@@ -2,7 +2,9 @@
 
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Config, ConfigError, loadConfig } from '../../origin/process/config.ts'
+import { ConfigError } from '../../origin/config/config-error.ts'
+import { loadConfig } from '../../origin/config/load.ts'
+import type { Config } from '../../origin/config/schema.ts'
 import { temporaryFolder } from '../support/stack.ts'
 
 interface Sources {

@@ -1,7 +1,8 @@
 // The configuration: every setting can be given in each way, and which source wins.
 
 import { describe, expect, test } from 'vitest'
-import { type Config, settings } from '../../origin/process/config.ts'
+import type { Config } from '../../origin/config/schema.ts'
+import { settings } from '../../origin/config/settings.ts'
 import { faults, load } from './config-sources.ts'
 
 const at = (config: Config, path: string): unknown =>

@@ -3,7 +3,7 @@
 import { parseArgs } from 'citty'
 import { describe, expect, test } from 'vitest'
 import { givenOptions, optionArgs } from '../../origin/cli/options.ts'
-import { settings } from '../../origin/process/config.ts'
+import { settings } from '../../origin/config/settings.ts'
 
 const given = (...args: string[]) => givenOptions(parseArgs(args, optionArgs))
 

@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
-import { settings } from '../../origin/process/config.ts'
+import { settings } from '../../origin/config/settings.ts'
 import { settingsDocument, settingsTable, withSettingsTable } from '../../tools/settings-table.ts'
 
 describe('the table of settings', () => {

@@ -1,0 +1,58 @@
+// What follows from the settings: folders, addresses of the parts, and the rights at a listener.
+
+import { join } from 'node:path'
+import type { AccessRules } from '../../shared/auth/access.ts'
+import { bucketName } from '../bucket/bucket-name.ts'
+import { ConfigError } from './config-error.ts'
+import type { Config, ListenAddress } from './schema.ts'
+
+/** Where the bucket's folder is. */
+export function bucketFolder(config: Config): string {
+  return config.bucket.folder ?? join(config.data_dir, 'bucket')
+}
+
+/** Where the key of the bucket process is. */
+export function bucketKeyFile(config: Config): string {
+  return join(config.data_dir, 'accounts', 'bucket-key.json')
+}
+
+/**
+ * The bucket's address in redirects, with the port that was really taken.
+ * @throws ConfigError where it listens on all addresses, and nobody said by which one clients reach it
+ */
+export function bucketUrl(config: Config, listening: ListenAddress = config.bucket.listen): string {
+  if (config.bucket.url !== undefined) return config.bucket.url
+  if (!['0.0.0.0', '::'].includes(listening.host)) return `http://${formatAddress(listening)}/${bucketName}`
+  throw new ConfigError([
+    `bucket.url: must be set, because bucket.listen (${formatAddress(listening)}) is no address that a client can be sent to; ` +
+      `e.g. http://192.0.2.7:${listening.port}/${bucketName} (--bucket-url, MIRRORBALL_BUCKET_URL)`,
+  ])
+}
+
+export function originUrl(config: Config): string {
+  return config.edge.origin_url ?? `http://${formatAddress(config.origin.listen)}`
+}
+
+export function formatAddress({ host, port }: ListenAddress): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+/**
+ * What everyone may do at a listener. Closed by default, easy on loopback: only there is everything allowed unasked.
+ * @param path of the setting that holds the address, for the message
+ * @throws ConfigError
+ */
+export function accessAt(config: Config, path: string, address: ListenAddress): AccessRules {
+  const loopback = isLoopback(address.host)
+  const anonymous = config.access.anonymous ?? (loopback ? 'push' : undefined)
+  if (anonymous !== undefined) return { anonymous, delete: config.access.delete ?? loopback }
+  throw new ConfigError([
+    `access.anonymous: must be set, because ${path} (${formatAddress(address)}) can be reached from other machines: ` +
+      '`pull` to let everyone pull and nobody push, `push` to let everyone do both ' +
+      '(--access-anonymous, MIRRORBALL_ACCESS_ANONYMOUS)',
+  ])
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)
+}

@@ -1,0 +1,116 @@
+// Configuration of all processes: one schema, from which come the parser, the environment variables, the command-line
+// options and the table in docs/operations.md.
+
+import * as v from 'valibot'
+import { accessRulesSchema } from '../../shared/auth/access.ts'
+import { flag, httpUrl, originUrl as originUrlRule, wholeNumber } from '../../shared/config/rules.ts'
+import { logLevels } from '../../shared/ports/log.ts'
+import { bucketName } from '../bucket/bucket-name.ts'
+
+export interface ListenAddress {
+  readonly host: string
+  /** 0: any free port. */
+  readonly port: number
+}
+
+const listen = v.config(
+  v.pipe(
+    v.string(),
+    v.regex(/^(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, 'must be HOST:PORT, e.g. 127.0.0.1:1970 or [::1]:1970'),
+    v.check((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'must have a port of at most 65535'),
+    v.transform((text): ListenAddress => {
+      const colon = text.lastIndexOf(':')
+      return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) }
+    }),
+  ),
+  { abortPipeEarly: true },
+)
+const path = v.pipe(v.string(), v.minLength(1, 'must be a path'))
+const section = <const Entries extends v.ObjectEntries>(entries: Entries) =>
+  v.object(entries, 'must be a section with settings in it')
+
+export const configSchema = section({
+  data_dir: v.pipe(v.optional(path, './data'), v.description('Folder for everything that is kept: the bucket, keys.')),
+  access: section({
+    anonymous: v.pipe(
+      v.optional(accessRulesSchema.entries.anonymous),
+      v.description(
+        'What everyone may do: `pull`, or `push` as well. On loopback `push` unless set; elsewhere it must be set.',
+      ),
+    ),
+    delete: v.pipe(
+      v.optional(flag),
+      v.description(
+        'Whether who may push may delete too: tags, manifests and blobs. On loopback `true` unless set; elsewhere `false`.',
+      ),
+    ),
+  }),
+  push: section({
+    allow_sparse: v.pipe(
+      v.optional(flag, false),
+      v.description('Whether a manifest may name config and layers that its repository does not have.'),
+    ),
+  }),
+  origin: section({
+    listen: v.pipe(v.optional(listen, '127.0.0.1:1970'), v.description('Where the origin takes pushes.')),
+    request_timeout_ms: v.pipe(
+      v.optional(wholeNumber(1, 600_000), 60_000),
+      v.description('Longest time until the origin begins an answer, uploads apart.'),
+    ),
+  }),
+  bucket: section({
+    folder: v.pipe(v.optional(path), v.description('The bucket. Default: `bucket` in the data folder.')),
+    listen: v.pipe(
+      v.optional(listen, '127.0.0.1:1971'),
+      v.description('Where the bucket hands out blobs by signed URLs.'),
+    ),
+    url: v.pipe(
+      v.optional(httpUrl),
+      v.description(`Address of the bucket in redirects. Default: \`http://<bucket.listen>/${bucketName}\`.`),
+    ),
+    region: v.pipe(v.optional(v.string(), 'auto'), v.description('Region that the signatures name.')),
+  }),
+  edge: section({
+    listen: v.pipe(v.optional(listen, '127.0.0.1:8787'), v.description('Where the edge serves pulls.')),
+    runtime: v.pipe(
+      v.optional(v.picklist(['node', 'workerd'], 'must be node or workerd'), 'node'),
+      v.description(
+        '`node` reads the bucket’s folder; `workerd` runs the built worker, which reads the bucket over HTTP.',
+      ),
+    ),
+    origin_url: v.pipe(
+      v.optional(originUrlRule),
+      v.description('Where the edge finds the origin. Default: `http://<origin.listen>`.'),
+    ),
+    memory_cache_mib: v.pipe(
+      v.optional(wholeNumber(1, 65_536), 64),
+      v.description('Manifests the edge keeps in memory, MiB. The worker takes at most 96.'),
+    ),
+    bucket_timeout_ms: v.pipe(
+      v.optional(wholeNumber(1, 600_000), 10_000),
+      v.description('Longest time until the bucket begins its answer to the edge.'),
+    ),
+    origin_timeout_ms: v.pipe(
+      v.optional(wholeNumber(1, 600_000), 30_000),
+      v.description('Longest time the edge waits for the origin without a byte.'),
+    ),
+  }),
+  http: section({
+    idle_timeout_ms: v.pipe(
+      v.optional(wholeNumber(100, 3_600_000), 120_000),
+      v.description('A connection on which nothing moves for so long is closed.'),
+    ),
+    drain_ms: v.pipe(
+      v.optional(wholeNumber(0, 3_600_000), 30_000),
+      v.description('How long a process that stops lets requests in flight go on.'),
+    ),
+  }),
+  log: section({
+    level: v.pipe(
+      v.optional(v.picklist(logLevels, `must be one of ${logLevels.join(', ')}`), 'info'),
+      v.description('Least level that is logged; requests are `info`.'),
+    ),
+  }),
+})
+
+export type Config = Readonly<v.InferOutput<typeof configSchema>>
