@@ -78,6 +78,12 @@ export const configSchema = section({
         '`node` reads the bucket’s folder; `workerd` runs the built worker, which reads the bucket over HTTP.',
       ),
     ),
+    bucket_access: v.pipe(
+      v.optional(v.picklist(['folder', 'http'], 'must be folder or http'), 'folder'),
+      v.description(
+        'How an edge on Node reads the bucket: `folder`, or `http` where the folder is on another machine. In workerd always `http`.',
+      ),
+    ),
     origin_url: v.pipe(
       v.optional(originUrlRule),
       v.description('Where the edge finds the origin. Default: `http://<origin.listen>`.'),

@@ -1,20 +1,18 @@
 // The edge process in workerd: the worker as it is deployed, built here, with the bucket read over HTTP.
 
-import { build, stop as stopEsbuild } from 'esbuild'
 import { spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { createInterface } from 'node:readline'
 import workerd from 'workerd'
 import { bucketKey } from '../accounts/bucket-key.ts'
 import { accessAt, bucketKeyFile, bucketUrl, formatAddress, originUrl } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
+import { buildWorker, compatibilityDate } from './build-worker.ts'
 import type { Running } from './service.ts'
 import { createLog } from './system-ports.ts'
-
-const projectFolder = resolve(import.meta.dirname, '../..')
 
 /** MiB; an isolate has 128 for everything. */
 const largestMemoryCacheMib = 96
@@ -98,32 +96,6 @@ async function startWorkerd(
       clearTimeout(cut)
     },
   }
-}
-
-/** Bundles the worker as `wrangler deploy` does. */
-async function buildWorker(outfile: string): Promise<void> {
-  await build({
-    entryPoints: [join(projectFolder, 'worker/index.ts')],
-    outfile,
-    bundle: true,
-    minify: true,
-    format: 'esm',
-    platform: 'neutral',
-    target: 'es2024',
-    mainFields: ['module', 'main'],
-    conditions: ['workerd', 'worker', 'browser'],
-    logLevel: 'error',
-  })
-  // Otherwise its helper process would stay as long as we do.
-  await stopEsbuild()
-}
-
-/** The date that the deployed worker runs with, so that both behave alike. */
-async function compatibilityDate(): Promise<string> {
-  const wrangler = await readFile(join(projectFolder, 'wrangler.toml'), 'utf8')
-  const date = /^compatibility_date = "(\d{4}-\d{2}-\d{2})"$/m.exec(wrangler)?.[1]
-  if (date === undefined) throw new Error('wrangler.toml has no compatibility_date')
-  return date
 }
 
 /** Source: workerd.capnp, the schema of workerd's configuration. */

@@ -3,9 +3,10 @@
 import { createBlobFinder } from '../../shared/edge/blob-finder.ts'
 import { createCachedManifests } from '../../shared/edge/cached-manifests.ts'
 import { createEdgeApp } from '../../shared/edge/edge-app.ts'
+import { createHttpBucket } from '../../shared/edge/http-bucket.ts'
 import { createMemoryCache } from '../../shared/edge/memory-cache.ts'
 import { createOriginClient } from '../../shared/edge/origin-client.ts'
-import { createSignedLinks } from '../../shared/edge/signed-links.ts'
+import { type BucketAccess, createSignedLinks } from '../../shared/edge/signed-links.ts'
 import { bucketKey } from '../accounts/bucket-key.ts'
 import { createFsBucketReader } from '../bucket/fs-bucket.ts'
 import { accessAt, bucketFolder, bucketKeyFile, bucketUrl, formatAddress, originUrl } from '../config/addresses.ts'
@@ -23,15 +24,19 @@ export function startEdge(config: Config): Promise<Running> {
 async function startNodeEdge(config: Config): Promise<Running> {
   const access = accessAt(config, 'edge.listen', config.edge.listen)
   const log = createLog('edge', config.log.level)
-  const bucket = createFsBucketReader({ folder: bucketFolder(config) })
   const key = await bucketKey(bucketKeyFile(config))
+  const bucketAccess: BucketAccess = { ...key, url: bucketUrl(config), region: config.bucket.region }
+  const bucket =
+    config.edge.bucket_access === 'http'
+      ? createHttpBucket({ access: bucketAccess, clock: systemClock, fetch })
+      : createFsBucketReader({ folder: bucketFolder(config) })
   const app = createEdgeApp({
     log,
     clock: systemClock,
     random: systemRandom,
     access,
     bucket,
-    links: createSignedLinks({ ...key, url: bucketUrl(config), region: config.bucket.region }, systemClock),
+    links: createSignedLinks(bucketAccess, systemClock),
     manifests: createCachedManifests({
       bucket,
       memory: createMemoryCache(config.edge.memory_cache_mib * 1024 * 1024),

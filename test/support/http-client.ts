@@ -8,8 +8,8 @@ export function locationOf(response: Response, base: string): URL {
 }
 
 /** Opens an upload session; returns its URL. */
-export async function startUpload(base: string, name: string): Promise<URL> {
-  const response = await fetch(`${base}/v2/${name}/blobs/uploads/`, { method: 'POST' })
+export async function startUpload(base: string, name: string, headers: Record<string, string> = {}): Promise<URL> {
+  const response = await fetch(`${base}/v2/${name}/blobs/uploads/`, { method: 'POST', headers })
   if (response.status !== 202) throw new Error(`POST was answered ${response.status}: ${await response.text()}`)
   return locationOf(response, base)
 }
@@ -21,14 +21,19 @@ export function withDigest(url: URL, digest: string): URL {
   return closed
 }
 
-/** Pushes a blob with POST and PUT; returns its digest. */
-export async function pushBlob(base: string, name: string, content: string | Uint8Array<ArrayBuffer>): Promise<string> {
+/** Pushes a blob with POST and PUT; returns its digest. @param headers sent with both, e.g. Authorization */
+export async function pushBlob(
+  base: string,
+  name: string,
+  content: string | Uint8Array<ArrayBuffer>,
+  headers: Record<string, string> = {},
+): Promise<string> {
   const digest = sha256(content)
-  const url = withDigest(await startUpload(base, name), digest)
+  const url = withDigest(await startUpload(base, name, headers), digest)
   const response = await fetch(url, {
     method: 'PUT',
     body: content,
-    headers: { 'Content-Type': 'application/octet-stream' },
+    headers: { 'Content-Type': 'application/octet-stream', ...headers },
   })
   if (response.status !== 201) throw new Error(`PUT was answered ${response.status}: ${await response.text()}`)
   return digest
@@ -59,11 +64,12 @@ export function putManifest(
   reference: string,
   content: string | Uint8Array<ArrayBuffer>,
   type = ociManifestType,
+  headers: Record<string, string> = {},
 ): Promise<Response> {
   return fetch(`${base}/v2/${name}/manifests/${reference}`, {
     method: 'PUT',
     body: content,
-    headers: { 'Content-Type': type },
+    headers: { 'Content-Type': type, ...headers },
   })
 }
 

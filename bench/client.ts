@@ -1,0 +1,54 @@
+// Push and pull of whole images by skopeo, timed.
+
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { runClient } from '../test/support/clients.ts'
+import { makeImage, type TestImage } from '../test/support/image.ts'
+
+/** Where the client keeps images: memory, so that only the registry uses the disk. */
+export async function clientFolder(): Promise<string> {
+  return mkdtemp(join('/dev/shm', 'mirrorball-bench-')).catch(() => mkdtemp(join(tmpdir(), 'mirrorball-bench-')))
+}
+
+/** The sizes of the layers of an image, by name of the measure. */
+export const imageForms = {
+  '200 MB': [200_000_000],
+  '40 × 256 KiB': Array.from({ length: 40 }, () => 256 * 1024),
+} as const satisfies Record<string, readonly number[]>
+
+export type ImageForm = keyof typeof imageForms
+
+/** A new image each time: a client remembers which registry has which blob, and then uploads nothing. */
+export function makeBenchImage(folder: string, form: ImageForm, seed: string): Promise<TestImage> {
+  return makeImage(folder, `bench-${process.pid}-${seed}`, imageForms[form])
+}
+
+/** Milliseconds that skopeo takes, its own start included. */
+export async function push(image: TestImage, registryUrl: string, name: string): Promise<number> {
+  return timed(['--dest-tls-verify=false', `oci:${image.folder}:latest`, dockerReference(registryUrl, name)])
+}
+
+/** Milliseconds. The client begins with nothing. @param folder for the copy, which is removed again */
+export async function pull(registryUrl: string, name: string, folder: string): Promise<number> {
+  const copy = join(folder, 'pulled')
+  try {
+    return await timed(['--src-tls-verify=false', dockerReference(registryUrl, name), `oci:${copy}:latest`])
+  } finally {
+    await rm(copy, { recursive: true, force: true })
+  }
+}
+
+function dockerReference(registryUrl: string, name: string): string {
+  return `docker://${new URL(registryUrl).host}/${name}:latest`
+}
+
+async function timed(args: readonly string[]): Promise<number> {
+  // What earlier runs left to be written must not be this one's burden.
+  await promisify(execFile)('sync')
+  const started = performance.now()
+  await runClient('skopeo', ['--insecure-policy', 'copy', '--quiet', ...args])
+  return performance.now() - started
+}

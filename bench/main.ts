@@ -1,0 +1,57 @@
+// `npm run bench`: measures Mirrorball beside other registries in one run, round by round in turn, and writes
+// docs/benchmarks.md. On Linux with skopeo, wrk, nginx and Distribution; with zot and serverless-registry where
+// ZOT_BIN and SERVERLESS_REGISTRY_WORKER name them.
+
+import { defineCommand, runMain } from 'citty'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { blobBody } from './measures/blob-body.ts'
+import type { Measure } from './measures/measure.ts'
+import { requests } from './measures/requests.ts'
+import { transfers } from './measures/transfers.ts'
+import { worker } from './measures/worker.ts'
+import { type Measured, printMeasured, writeReport } from './report.ts'
+
+const measures: readonly Measure[] = [transfers, requests, blobBody, worker]
+
+const command = defineCommand({
+  meta: { name: 'bench', description: 'Measures Mirrorball beside other registries. Let nothing else run meanwhile.' },
+  args: {
+    only: {
+      type: 'string',
+      description: `Measures, joined by commas: ${measures.map(({ name }) => name).join(', ')}.`,
+    },
+    rounds: { type: 'string', default: '9', description: 'Rounds; in each, every registry is measured once.' },
+    seconds: { type: 'string', default: '2', description: 'Seconds of load in each round.' },
+    folder: { type: 'string', description: 'On the disk that is measured. Default: the system’s temporary folder.' },
+    write: { type: 'boolean', default: false, description: 'Write docs/benchmarks.md. Needs all measures.' },
+  },
+  async run({ args }) {
+    const names = args.only?.split(',') ?? measures.map(({ name }) => name)
+    const chosen = measures.filter(({ name }) => names.includes(name))
+    if (chosen.length !== names.length) throw new Error(`--only takes ${measures.map(({ name }) => name).join(', ')}`)
+    if (args.write && chosen.length < measures.length) throw new Error('--write needs all measures')
+    const folder = await mkdtemp(join(args.folder ?? tmpdir(), 'mirrorball-bench-'))
+    try {
+      const measured: Measured[] = []
+      for (const measure of chosen) {
+        const lines = await measure.run({
+          rounds: Number(args.rounds),
+          loadSeconds: Number(args.seconds),
+          folder: join(folder, measure.name),
+          zot: process.env['ZOT_BIN'],
+          serverlessRegistry: process.env['SERVERLESS_REGISTRY_WORKER'],
+          say: (text) => process.stderr.write(`${text}\n`),
+        })
+        measured.push({ measure, lines })
+        process.stdout.write(printMeasured({ measure, lines }))
+      }
+      if (args.write) await writeReport(measured, { rounds: Number(args.rounds) })
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  },
+})
+
+await runMain(command)
