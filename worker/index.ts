@@ -1,6 +1,7 @@
 // The edge as a Cloudflare Worker.
 
-import { errorResponse } from '../shared/http/write-error.ts'
+import { toResponse } from '../shared/http/answer.ts'
+import { errorAnswer } from '../shared/http/write-error.ts'
 import type { RegistryApp } from '../shared/http/registry-app.ts'
 import { composeEdge } from './compose.ts'
 import { parseWorkerConfig } from './config.ts'
@@ -21,7 +22,7 @@ export default {
     } catch (error) {
       // Only a worker that is not configured gets here: the app answers for its own failures.
       createConsoleLog('error').error('the worker cannot serve', {}, error)
-      return errorResponse(error, request.method)
+      return toResponse(errorAnswer(error, request.method))
     }
   },
 } satisfies ExportedHandler<object>

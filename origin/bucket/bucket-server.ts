@@ -2,7 +2,8 @@
 // GET, HEAD, Range and ListObjectsV2, every request signed. Source: Amazon S3 API Reference.
 
 import { XMLBuilder } from 'fast-xml-parser'
-import { blobResponse, objectResponse } from '../../shared/http/content-response.ts'
+import { type Answer, toResponse } from '../../shared/http/answer.ts'
+import { blobAnswer, objectAnswer } from '../../shared/http/content-answer.ts'
 import { type Key, type KeyPrefix, parseBlobKey, parseKey, parseKeyPrefix } from '../../shared/layout/keys.ts'
 import type { BucketReader, ListEntry, Wait } from '../../shared/ports/bucket.ts'
 import { type Clock, deadline } from '../../shared/ports/clock.ts'
@@ -30,20 +31,20 @@ export function createBucketServer(deps: BucketServerDeps): (request: Request) =
     const started = deps.clock.now()
     const slow = () => new UpstreamError('bucket', `the disk did not answer within ${answerTimeoutMs} ms`)
     const limit = deadline(deps.clock, answerTimeoutMs, request.signal, slow)
-    const response = await answer(deps, request, limit).catch((error: unknown) => failure(deps.log, request, error))
+    const answered = await answer(deps, request, limit).catch((error: unknown) => failure(deps.log, request, error))
     limit.clear()
     deps.log.info('request', {
       method: request.method,
       path: new URL(request.url).pathname,
-      status: response.status,
-      bytes: Number(response.headers.get('Content-Length') ?? 0),
+      status: answered.status,
+      bytes: Number(answered.headers['Content-Length'] ?? 0),
       ms: deps.clock.now() - started,
     })
-    return response
+    return toResponse(answered)
   }
 }
 
-async function answer({ bucket, rules, clock }: BucketServerDeps, request: Request, wait: Wait): Promise<Response> {
+async function answer({ bucket, rules, clock }: BucketServerDeps, request: Request, wait: Wait): Promise<Answer> {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return s3Error(request, 405, 'MethodNotAllowed', 'this bucket is read-only; GET and HEAD are allowed', {
       Allow: 'GET, HEAD',
@@ -58,15 +59,15 @@ async function answer({ bucket, rules, clock }: BucketServerDeps, request: Reque
   const sizeBytes = key === undefined ? undefined : await bucket.head(key, wait)
   if (key === undefined || sizeBytes === undefined) return s3Error(request, 404, 'NoSuchKey', 'there is no such object')
   const digest = parseBlobKey(key)
-  if (digest !== undefined) return blobResponse(bucket, { key, digest, sizeBytes }, request, wait)
+  if (digest !== undefined) return blobAnswer(bucket, { key, digest, sizeBytes }, request, wait)
   // Links and the like change: nobody may keep them.
-  const headers = new Headers({ 'Content-Type': 'application/octet-stream', 'Cache-Control': 'no-store' })
+  const headers = { 'Content-Type': 'application/octet-stream', 'Cache-Control': 'no-store' }
   const range = request.headers.get('Range') ?? undefined
-  return objectResponse(bucket, { key, sizeBytes }, headers, range, request.method, wait)
+  return objectAnswer(bucket, { key, sizeBytes }, headers, range, request.method, wait)
 }
 
 /** ListObjectsV2. Its continuation is the last path of the page before. */
-async function listing(bucket: BucketReader, request: Request, query: URLSearchParams, wait: Wait): Promise<Response> {
+async function listing(bucket: BucketReader, request: Request, query: URLSearchParams, wait: Wait): Promise<Answer> {
   const prefix = parseKeyPrefix(query.get('prefix') ?? '')
   const maxKeys = query.get('max-keys') ?? String(listPageLimit)
   const delimiter = query.get('delimiter') ?? ''
@@ -124,7 +125,7 @@ async function* allObjects(
   }
 }
 
-function failure(log: Log, request: Request, error: unknown): Response {
+function failure(log: Log, request: Request, error: unknown): Answer {
   if (error instanceof OciError) return s3Error(request, error.status, 'InvalidRange', error.detail, error.headers)
   if (error instanceof UpstreamError) {
     log.warn('the folder failed', {}, error)
@@ -140,28 +141,24 @@ function s3Error(
   code: string,
   message: string,
   headers: Record<string, string> = {},
-): Response {
+): Answer {
   return xmlResponse(request, status, { Error: { Code: code, Message: message } }, headers)
 }
 
-function xmlResponse(
-  request: Request,
-  status: number,
-  document: object,
-  headers: Record<string, string> = {},
-): Response {
+function xmlResponse(request: Request, status: number, document: object, headers: Record<string, string> = {}): Answer {
   const xml = new XMLBuilder({ ignoreAttributes: false }).build({
     '?xml': { '@_version': '1.0', '@_encoding': 'UTF-8' },
     ...document,
   })
   const body = new TextEncoder().encode(xml)
-  return new Response(request.method === 'HEAD' ? null : body, {
+  return {
     status,
+    body: request.method === 'HEAD' ? null : body,
     headers: {
       'Content-Type': 'application/xml',
       'Content-Length': String(body.byteLength),
       'Cache-Control': 'no-store',
       ...headers,
     },
-  })
+  }
 }

@@ -11,6 +11,7 @@ import type { Random } from '../../shared/ports/random.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 import { createDurableFolder, isMissing } from './durable-folder.ts'
 import { fileStream } from './file-stream.ts'
+import { readSmallFile } from './read-small-file.ts'
 
 /** Files on their way into the bucket. No key begins with a dot, so no listing and no key reaches it. */
 const temporaryFolder = '.tmp'
@@ -33,7 +34,7 @@ export function createFsBucketReader(deps: { folder: string }): BucketReader {
     },
 
     async read(key, limitBytes, { signal }) {
-      return orMissing(signal, readSmall(pathOf(key), limitBytes))
+      return orMissing(signal, readSmallFile(pathOf(key), limitBytes))
     },
 
     async open(key, range, { signal }) {
@@ -69,19 +70,6 @@ export function createFsBucketReader(deps: { folder: string }): BucketReader {
         if (entry !== undefined) yield entry
       }
     },
-  }
-}
-
-/** The size is looked at first: what is too large is never held. */
-async function readSmall(path: string, limitBytes: number): Promise<Uint8Array<ArrayBuffer>> {
-  const file = await open(path, 'r')
-  try {
-    const stats = await file.stat()
-    if (stats.isDirectory()) throw Object.assign(new Error(`${path} is a folder`), { code: 'ENOENT' })
-    if (stats.size > limitBytes) throw new UpstreamError('bucket', `${path} has more than ${limitBytes} bytes`)
-    return await file.readFile()
-  } finally {
-    await file.close()
   }
 }
 

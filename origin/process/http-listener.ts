@@ -3,7 +3,8 @@
 import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
 import type { AddressInfo } from 'node:net'
 import { createServer, type Server } from 'node:http'
-import { errorResponse } from '../../shared/http/write-error.ts'
+import { toResponse } from '../../shared/http/answer.ts'
+import { errorAnswer } from '../../shared/http/write-error.ts'
 import { OciError } from '../../shared/protocol/errors.ts'
 import type { ListenAddress } from '../config/schema.ts'
 
@@ -23,7 +24,7 @@ export async function listenHttp(options: {
   const server = createAdaptorServer({
     async fetch(request, env) {
       const bindings = env as HttpBindings
-      if (hasDotSegment(bindings.incoming.url ?? '')) return errorResponse(dotSegment, request.method)
+      if (hasDotSegment(bindings.incoming.url ?? '')) return toResponse(errorAnswer(dotSegment, request.method))
       pauseIdleLimit(bindings, options.idleTimeoutMs)
       const response = await options.fetch(request)
       discardRest(bindings)

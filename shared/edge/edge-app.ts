@@ -9,9 +9,10 @@ import { UpstreamError } from '../protocol/errors.ts'
 import { blobUnknown } from '../registry/find-blob.ts'
 import { hasManifest, readTag } from '../registry/links.ts'
 import { manifestUnknown } from '../registry/pull-manifest.ts'
-import { blobResponse, manifestResponse } from '../http/content-response.ts'
-import { versionResponse } from '../http/json-response.ts'
-import { listResponse } from '../http/list-responses.ts'
+import { type Answer, withHeaders } from '../http/answer.ts'
+import { blobAnswer, manifestAnswer } from '../http/content-answer.ts'
+import { versionAnswer } from '../http/json-answer.ts'
+import { listAnswer } from '../http/list-answers.ts'
 import { createRegistryApp, type FrameDeps, type RegistryApp, type RegistryRequest } from '../http/registry-app.ts'
 import { rightFor, type RouteOf } from '../http/routes.ts'
 import type { BlobFinder } from './blob-finder.ts'
@@ -42,11 +43,11 @@ export function createEdgeApp(deps: EdgeDeps): RegistryApp {
   })
 }
 
-async function answer(deps: EdgeDeps, request: RegistryRequest, wait: Wait): Promise<Response> {
+async function answer(deps: EdgeDeps, request: RegistryRequest, wait: Wait): Promise<Answer> {
   const { route, method } = request
   switch (route.kind) {
     case 'version':
-      return versionResponse(method)
+      return versionAnswer(method)
     case 'manifest':
       return rightFor(method, route) === 'pull' ? getManifest(deps, request, route, wait) : askOrigin(deps, request)
     case 'blob':
@@ -56,14 +57,14 @@ async function answer(deps: EdgeDeps, request: RegistryRequest, wait: Wait): Pro
     case 'referrers':
     case 'catalog':
       request.tier = 'bucket'
-      return listResponse(deps.bucket, method, route, request.query, wait)
+      return listAnswer(deps.bucket, method, route, request.query, wait)
     case 'uploads':
     case 'upload':
       return askOrigin(deps, request)
   }
 }
 
-async function askOrigin(deps: EdgeDeps, request: RegistryRequest): Promise<Response> {
+async function askOrigin(deps: EdgeDeps, request: RegistryRequest): Promise<Answer> {
   request.tier = 'origin'
   return deps.origin.ask(request.request, request.id)
 }
@@ -73,10 +74,10 @@ async function deleteBlob(
   deps: EdgeDeps,
   request: RegistryRequest,
   { name, digest }: RouteOf<'blob'>,
-): Promise<Response> {
-  const response = await askOrigin(deps, request)
+): Promise<Answer> {
+  const answer = await askOrigin(deps, request)
   deps.blobs.forget(name, digest)
-  return response
+  return answer
 }
 
 async function getManifest(
@@ -84,7 +85,7 @@ async function getManifest(
   request: RegistryRequest,
   route: RouteOf<'manifest'>,
   wait: Wait,
-): Promise<Response> {
+): Promise<Answer> {
   const { name, reference } = route
   const byTag = reference.kind === 'tag'
   let found: { linked: boolean; manifest: FoundManifest | undefined }
@@ -94,9 +95,9 @@ async function getManifest(
     const known = error instanceof UpstreamError ? await lastKnown(deps, route) : undefined
     if (known === undefined) throw error
     request.tier = 'last-known'
-    const response = manifestResponse(known, request.request, byTag)
-    response.headers.set('Warning', '110 - "the bucket is in error; this is the last known answer"')
-    return response
+    return withHeaders(manifestAnswer(known, request.request, byTag), {
+      Warning: '110 - "the bucket is in error; this is the last known answer"',
+    })
   }
   const { linked, manifest } = found
   switch (decideContent(name, { linked, present: manifest !== undefined })) {
@@ -108,7 +109,7 @@ async function getManifest(
   }
   if (manifest === undefined) throw manifestUnknown(name, reference)
   request.tier = manifest.tier
-  return manifestResponse(manifest, request.request, byTag)
+  return manifestAnswer(manifest, request.request, byTag)
 }
 
 /** A tag's link is always read, and a digest's looked at: caches know what a manifest says, never whether it is there. */
@@ -142,12 +143,7 @@ async function lastKnown(
   return digest === undefined ? undefined : manifests.lastKnown(name, digest)
 }
 
-async function getBlob(
-  deps: EdgeDeps,
-  request: RegistryRequest,
-  route: RouteOf<'blob'>,
-  wait: Wait,
-): Promise<Response> {
+async function getBlob(deps: EdgeDeps, request: RegistryRequest, route: RouteOf<'blob'>, wait: Wait): Promise<Answer> {
   const { name, digest } = route
   const { linked, sizeBytes } = await deps.blobs.find(name, digest, wait)
   switch (decideContent(name, { linked, present: sizeBytes !== undefined })) {
@@ -163,8 +159,9 @@ async function getBlob(
   const delivery = decideDelivery(request.method, link, request.request.url)
   if (delivery === 'redirect' && link !== undefined) {
     request.tier = 'redirect'
-    return new Response(null, {
+    return {
       status: 307,
+      body: null,
       // The URL is the client's alone and ends soon: nobody may keep this answer.
       headers: {
         Location: link,
@@ -172,8 +169,8 @@ async function getBlob(
         'Content-Length': '0',
         'Cache-Control': 'private, no-store',
       },
-    })
+    }
   }
   request.tier = 'bucket'
-  return blobResponse(deps.bucket, { key, digest, sizeBytes }, request.request, wait)
+  return blobAnswer(deps.bucket, { key, digest, sizeBytes }, request.request, wait)
 }

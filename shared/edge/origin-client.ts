@@ -3,10 +3,11 @@
 import { deadline, type Clock } from '../ports/clock.ts'
 import type { Fetch } from '../ports/fetch.ts'
 import { UpstreamError } from '../protocol/errors.ts'
+import type { Answer } from '../http/answer.ts'
 
 export interface OriginClient {
   /** The origin's answer to this very request. Rejects with UpstreamError where there was none in time. */
-  ask(request: Request, requestId: string): Promise<Response>
+  ask(request: Request, requestId: string): Promise<Answer>
 }
 
 /** Headers that speak of one connection only (RFC 9110 section 7.6.1); `Host` is the origin's own. */
@@ -67,7 +68,7 @@ export function createOriginClient(deps: {
         // The body goes on as the runtime's own stream: one of ours would lose its length in workerd. An empty one does
         // not, or the listener on Node would give it a media type.
         const answerBody = answer.headers.get('Content-Length') === '0' ? null : answer.body
-        return new Response(answerBody, { status: answer.status, headers: endToEnd(answer.headers) })
+        return { status: answer.status, headers: asRecord(endToEnd(answer.headers)), body: answerBody }
       } catch (error) {
         if (error instanceof UpstreamError) throw error
         throw new UpstreamError('origin', 'no answer', { cause: error })
@@ -81,6 +82,12 @@ export function createOriginClient(deps: {
 function endToEnd(headers: Headers): Headers {
   const named = (headers.get('Connection') ?? '').split(',').map((name) => name.trim().toLowerCase())
   return new Headers([...headers].filter(([name]) => !hopByHop.has(name) && !named.includes(name)))
+}
+
+/** Names are written as the frame writes them, `content-length` as `Content-Length`, so that none is there twice. */
+function asRecord(headers: Headers): Record<string, string> {
+  const written = (name: string) => name.replace(/(?:^|-)[a-z]/g, (start) => start.toUpperCase())
+  return Object.fromEntries([...headers].map(([name, value]) => [written(name), value]))
 }
 
 /** The same stream; tells of every chunk that passes. */

@@ -17,9 +17,10 @@ import { mountBlob } from '../registry/mount-blob.ts'
 import { pullManifest } from '../registry/pull-manifest.ts'
 import { type Chunk, createPushBlob, OutOfOrderChunk, type PushBlob } from '../registry/push-blob.ts'
 import { pushManifest, type PushRules } from '../registry/push-manifest.ts'
-import { blobResponse, manifestResponse } from './content-response.ts'
-import { versionResponse } from './json-response.ts'
-import { listResponse } from './list-responses.ts'
+import { type Answer, withHeaders } from './answer.ts'
+import { blobAnswer, manifestAnswer } from './content-answer.ts'
+import { versionAnswer } from './json-answer.ts'
+import { listAnswer } from './list-answers.ts'
 import { readBody } from './read-body.ts'
 import { createRegistryApp, type FrameDeps, type RegistryApp, type RegistryRequest } from './registry-app.ts'
 import { digestInvalid, type RouteOf } from './routes.ts'
@@ -86,12 +87,12 @@ async function answer(
   request: RegistryRequest,
   body: Uint8Array<ArrayBuffer> | undefined,
   wait: Wait,
-): Promise<Response> {
+): Promise<Answer> {
   const { route, method } = request
   if (route.kind !== 'version') request.tier = 'bucket'
   switch (route.kind) {
     case 'version':
-      return versionResponse(method)
+      return versionAnswer(method)
     case 'manifest': {
       if (body !== undefined) return putManifest(bucket, push, request, route, body, wait)
       if (method === 'DELETE') {
@@ -101,7 +102,7 @@ async function answer(
         return accepted()
       }
       const manifest = await pullManifest(bucket, route.name, route.reference, wait)
-      return manifestResponse(manifest, request.request, route.reference.kind === 'tag')
+      return manifestAnswer(manifest, request.request, route.reference.kind === 'tag')
     }
     case 'blob':
       if (method !== 'DELETE') return getBlob(bucket, request, route, wait)
@@ -110,7 +111,7 @@ async function answer(
     case 'tags':
     case 'referrers':
     case 'catalog':
-      return listResponse(bucket, method, route, request.query, wait)
+      return listAnswer(bucket, method, route, request.query, wait)
     case 'uploads':
       return startUpload(bucket, pushBlob, request, route, wait)
     case 'upload':
@@ -125,14 +126,14 @@ async function putManifest(
   { name, reference }: RouteOf<'manifest'>,
   bytes: Uint8Array<ArrayBuffer>,
   wait: Wait,
-): Promise<Response> {
+): Promise<Answer> {
   const contentType = request.headers.get('Content-Type') ?? undefined
   const tags = reference.kind === 'digest' ? tagsOf(query) : []
   const { digest, subject } = await pushManifest(bucket, { name, reference, bytes, contentType, tags }, rules, wait)
-  const response = created(`/v2/${name}/manifests/${digest}`, digest)
-  if (subject !== undefined) response.headers.set('OCI-Subject', subject)
-  if (tags.length > 0) response.headers.set('OCI-Tag', tags.join(', '))
-  return response
+  return withHeaders(created(`/v2/${name}/manifests/${digest}`, digest), {
+    ...(subject === undefined ? {} : { 'OCI-Subject': subject }),
+    ...(tags.length === 0 ? {} : { 'OCI-Tag': tags.join(', ') }),
+  })
 }
 
 /** Tags to set with a push by digest (distribution-spec, development version, "Pushing Manifests"). */
@@ -152,10 +153,10 @@ async function getBlob(
   { request }: RegistryRequest,
   { name, digest }: RouteOf<'blob'>,
   wait: Wait,
-): Promise<Response> {
+): Promise<Answer> {
   const { linked, sizeBytes } = await findBlob(bucket, name, digest, wait)
   if (!linked || sizeBytes === undefined) throw blobUnknown(name, digest)
-  return blobResponse(bucket, { key: blobKey(digest), digest, sizeBytes }, request, wait)
+  return blobAnswer(bucket, { key: blobKey(digest), digest, sizeBytes }, request, wait)
 }
 
 /** POST: opens a session, mounts a blob, or takes a whole blob at once. */
@@ -165,7 +166,7 @@ async function startUpload(
   { request, query }: RegistryRequest,
   { name }: RouteOf<'uploads'>,
   wait: Wait,
-): Promise<Response> {
+): Promise<Answer> {
   const mount = query.get('mount')
   if (mount !== null) {
     const digest = requireDigest(mount)
@@ -177,7 +178,7 @@ async function startUpload(
     }
   }
   const whole = query.get('digest')
-  if (whole === null) return sessionResponse(202, name, await pushBlob.start(name, hintedAlgorithm(query), wait), 0)
+  if (whole === null) return sessionAnswer(202, name, await pushBlob.start(name, hintedAlgorithm(query), wait), 0)
   const digest = requireDigest(whole)
   await pushBlob.whole(name, digest, chunkOf(request), wait)
   return created(`/v2/${name}/blobs/${digest}`, digest)
@@ -189,11 +190,11 @@ async function useUpload(
   { request, method, query }: RegistryRequest,
   { name, id }: RouteOf<'upload'>,
   wait: Wait,
-): Promise<Response> {
+): Promise<Answer> {
   try {
     switch (method) {
       case 'PATCH':
-        return sessionResponse(202, name, id, await pushBlob.append(name, id, chunkOf(request), wait))
+        return sessionAnswer(202, name, id, await pushBlob.append(name, id, chunkOf(request), wait))
       case 'PUT': {
         const digest = requireDigest(query.get('digest') ?? '')
         await pushBlob.finish(name, id, digest, chunkOf(request), wait)
@@ -201,9 +202,9 @@ async function useUpload(
       }
       case 'DELETE':
         await pushBlob.cancel(name, id, wait)
-        return new Response(null, { status: 204, headers: { 'Cache-Control': 'no-store' } })
+        return { status: 204, headers: { 'Cache-Control': 'no-store' }, body: null }
       default:
-        return sessionResponse(204, name, id, await pushBlob.status(name, id, wait))
+        return sessionAnswer(204, name, id, await pushBlob.status(name, id, wait))
     }
   } catch (error) {
     if (!(error instanceof OutOfOrderChunk)) throw error
@@ -244,29 +245,31 @@ function hintedAlgorithm(query: URLSearchParams) {
 }
 
 /** Relative, so that it is right behind every proxy, name and port (RFC 9110 section 10.2.2 allows it). */
-function created(location: string, digest: Digest): Response {
-  return new Response(null, {
+function created(location: string, digest: Digest): Answer {
+  return {
     status: 201,
+    body: null,
     headers: {
       Location: location,
       'Docker-Content-Digest': digest,
       'Content-Length': '0',
       'Cache-Control': 'no-store',
     },
-  })
+  }
 }
 
 /** The answer to a delete. */
-function accepted(): Response {
-  return new Response(null, { status: 202, headers: { 'Content-Length': '0', 'Cache-Control': 'no-store' } })
+function accepted(): Answer {
+  return { status: 202, headers: { 'Content-Length': '0', 'Cache-Control': 'no-store' }, body: null }
 }
 
-function sessionResponse(status: number, name: RepositoryName, id: string, sizeBytes: number): Response {
+function sessionAnswer(status: number, name: RepositoryName, id: string, sizeBytes: number): Answer {
   const length: Record<string, string> = status === 204 ? {} : { 'Content-Length': '0' }
-  return new Response(null, {
+  return {
     status,
     headers: { ...sessionHeaders(name, id, sizeBytes), ...length, 'Cache-Control': 'no-store' },
-  })
+    body: null,
+  }
 }
 
 function sessionHeaders(name: RepositoryName, id: string, sizeBytes: number): Record<string, string> {

@@ -6,8 +6,9 @@ import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Random } from '../ports/random.ts'
 import { OciError, UpstreamError } from '../protocol/errors.ts'
+import { type Answer, toResponse, withHeaders } from './answer.ts'
 import { parseRoute, rightFor, type Route } from './routes.ts'
-import { errorResponse } from './write-error.ts'
+import { errorAnswer } from './write-error.ts'
 
 /** Which part of the system had the answer: for the log and the client's Server-Timing. */
 export type Tier = 'memory' | 'kv' | 'bucket' | 'redirect' | 'origin' | 'last-known' | 'none'
@@ -35,10 +36,7 @@ export interface FrameDeps {
 
 export type RegistryApp = Hono<{ Bindings: object }>
 
-export function createRegistryApp(
-  deps: FrameDeps,
-  handle: (request: RegistryRequest) => Promise<Response>,
-): RegistryApp {
+export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryRequest) => Promise<Answer>): RegistryApp {
   const { log, clock, random, access } = deps
   const app: RegistryApp = new Hono()
 
@@ -49,7 +47,7 @@ export function createRegistryApp(
     const id = requestId(request, random)
     const { path, query } = splitUrl(request.url)
     const logged: { route?: Route; tier: Tier } = { tier: 'none' }
-    let response: Response
+    let answer: Answer
     try {
       const route = parseRoute(method, path)
       logged.route = route
@@ -67,29 +65,32 @@ export function createRegistryApp(
         },
         tier: 'none',
       }
-      response = await handle(registryRequest)
+      answer = await handle(registryRequest)
       logged.tier = registryRequest.tier
     } catch (error) {
       const failure = request.signal.aborted ? clientLeft : error
       if (failure instanceof UpstreamError) log.warn('a dependency failed', { id, source: failure.source }, failure)
       else if (!(failure instanceof OciError)) log.error('a request failed', { id }, failure)
-      response = errorResponse(failure, method)
+      answer = errorAnswer(failure, method)
     }
     const ms = clock.now() - started
-    response.headers.set('Docker-Distribution-API-Version', 'registry/2.0')
-    response.headers.set('X-Request-Id', id)
-    response.headers.set('Server-Timing', `${logged.tier};dur=${ms}`)
     log.info('request', {
       id,
       method,
       route: logged.route?.kind,
       ...describe(logged.route),
-      status: response.status,
-      bytes: Number(response.headers.get('Content-Length') ?? 0),
+      status: answer.status,
+      bytes: Number(answer.headers['Content-Length'] ?? 0),
       tier: logged.tier,
       ms,
     })
-    return response
+    return toResponse(
+      withHeaders(answer, {
+        'Docker-Distribution-Api-Version': 'registry/2.0',
+        'X-Request-Id': id,
+        'Server-Timing': `${logged.tier};dur=${ms}`,
+      }),
+    )
   })
   return app
 }

@@ -1,6 +1,7 @@
 // The one place where a failure becomes an answer.
 
 import { OciError, ociErrorCodes, UpstreamError } from '../protocol/errors.ts'
+import type { Answer } from './answer.ts'
 
 /** Seconds a client is asked to wait when a dependency failed. */
 const retryAfterSeconds = 5
@@ -9,7 +10,7 @@ const retryAfterSeconds = 5
  * The answer to a request that failed, in the OCI error form (distribution-spec 1.1, "Error Codes"). That list of codes is
  * for 4xx and has none for a server's own failure, so 5xx carry the two that CNCF Distribution uses: UNAVAILABLE, UNKNOWN.
  */
-export function errorResponse(error: unknown, method: string): Response {
+export function errorAnswer(error: unknown, method: string): Answer {
   if (error instanceof OciError) {
     return write(method, error.status, error.code, ociErrorCodes[error.code].message, error.detail, error.headers)
   }
@@ -36,10 +37,11 @@ function write(
   message: string,
   detail: string,
   headers: Readonly<Record<string, string>>,
-): Response {
+): Answer {
   const body = new TextEncoder().encode(JSON.stringify({ errors: [{ code, message, detail }] }))
-  return new Response(method === 'HEAD' ? null : body, {
+  return {
     status,
+    body: method === 'HEAD' ? null : body,
     headers: {
       'Content-Type': 'application/json',
       'Content-Length': String(body.byteLength),
@@ -47,5 +49,5 @@ function write(
       'Cache-Control': 'no-store',
       ...headers,
     },
-  })
+  }
 }

@@ -19,6 +19,7 @@ const samples: Readonly<Record<string, readonly [string, string]>> = {
   'bucket.region': ['eu-central-1', 'us-east-1'],
   'edge.listen': ['127.0.0.1:5', '127.0.0.1:6'],
   'edge.runtime': ['node', 'workerd'],
+  'edge.bucket_access': ['folder', 'http'],
   'edge.origin_url': ['http://one.example.com', 'https://two.example.com:8443'],
   'access.delete': ['true', 'false'],
   'push.allow_sparse': ['true', 'false'],

@@ -2,7 +2,8 @@
 
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { listResponse } from '../../shared/http/list-responses.ts'
+import { toResponse } from '../../shared/http/answer.ts'
+import { listAnswer } from '../../shared/http/list-answers.ts'
 import { linkContent, revisionLinkKey, tagIndexLinkKey, tagLinkKey, tagsPrefix } from '../../shared/layout/keys.ts'
 import type { Wait } from '../../shared/ports/bucket.ts'
 import type { RepositoryName } from '../../shared/protocol/names.ts'
@@ -121,7 +122,7 @@ describe('for any tags', () => {
         const seen: string[] = []
         let url: URL | undefined = new URL(`http://registry.test/v2/${name}/tags/list?n=${limit}`)
         while (url !== undefined) {
-          const answer = await listResponse(bucket, 'GET', { kind: 'tags', name }, url.searchParams, wait)
+          const answer = toResponse(await listAnswer(bucket, 'GET', { kind: 'tags', name }, url.searchParams, wait))
           const page = (await answer.json()) as { name: string; tags: string[] }
           expect(page.name).toBe(name)
           expect(page.tags.length).toBeGreaterThan(0)

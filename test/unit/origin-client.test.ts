@@ -1,6 +1,7 @@
 // What the edge sends to the origin and what it hands back, over a fetch that notes where it was sent.
 
 import { beforeEach, describe, expect, test } from 'vitest'
+import { toResponse } from '../../shared/http/answer.ts'
 import { createOriginClient } from '../../shared/edge/origin-client.ts'
 import type { Fetch } from '../../shared/ports/fetch.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
@@ -23,8 +24,8 @@ const fetch: Fetch = (url, init) => {
   return answer(init)
 }
 
-const ask = (request: Request, originUrl = 'http://127.0.0.1:1970') =>
-  createOriginClient({ originUrl, timeoutMs, clock, fetch }).ask(request, 'an-id')
+const ask = async (request: Request, originUrl = 'http://127.0.0.1:1970') =>
+  toResponse(await createOriginClient({ originUrl, timeoutMs, clock, fetch }).ask(request, 'an-id'))
 
 const headersSent = () => new Headers(sent[0]?.init.headers)
 

@@ -1,7 +1,8 @@
 // Failures as answers: the OCI error form, the spec's closed list of codes, and nothing that a client must not learn.
 
 import { describe, expect, test } from 'vitest'
-import { errorResponse } from '../../shared/http/write-error.ts'
+import { toResponse } from '../../shared/http/answer.ts'
+import { errorAnswer } from '../../shared/http/write-error.ts'
 import { OciError, type OciErrorCode, ociErrorCodes, UpstreamError } from '../../shared/protocol/errors.ts'
 
 /** OCI distribution-spec 1.1, "Error Codes", code-1 to code-14, with the status that its endpoints ask for. */
@@ -49,7 +50,7 @@ test('the codes of refusals are exactly the fourteen of the spec, each with its 
 
 describe.each(failures)('the answer to $what', ({ error, status, code }) => {
   test('has its status and one error in the OCI form', async () => {
-    const response = errorResponse(error, 'GET')
+    const response = toResponse(errorAnswer(error, 'GET'))
     expect(response.status).toBe(status)
     const { errors } = (await response.json()) as ErrorBody
     expect(errors).toEqual([{ code, message: expect.stringMatching(/\w/), detail: expect.stringMatching(/\w/) }])
@@ -57,38 +58,38 @@ describe.each(failures)('the answer to $what', ({ error, status, code }) => {
   })
 
   test('is JSON without a charset, of the length it says, and kept by no cache', async () => {
-    const response = errorResponse(error, 'GET')
+    const response = toResponse(errorAnswer(error, 'GET'))
     expect(response.headers.get('Content-Type')).toBe('application/json')
     expect(response.headers.get('Cache-Control')).toBe('no-store')
     expect(response.headers.get('Content-Length')).toBe(String((await response.arrayBuffer()).byteLength))
   })
 
   test('to HEAD has no body but the same status and headers', () => {
-    const [get, head] = [errorResponse(error, 'GET'), errorResponse(error, 'HEAD')]
+    const [get, head] = [toResponse(errorAnswer(error, 'GET')), toResponse(errorAnswer(error, 'HEAD'))]
     expect(head.body).toBeNull()
     expect(head.status).toBe(get.status)
     expect([...head.headers]).toEqual([...get.headers])
   })
 
   test('asks to try again later exactly where a dependency failed', () => {
-    expect(errorResponse(error, 'GET').headers.get('Retry-After')).toBe(status === 503 ? '5' : null)
+    expect(toResponse(errorAnswer(error, 'GET')).headers.get('Retry-After')).toBe(status === 503 ? '5' : null)
   })
 
   test('tells nothing of the inside', async () => {
-    const response = errorResponse(error, 'GET')
+    const response = toResponse(errorAnswer(error, 'GET'))
     expect(JSON.stringify([...response.headers]) + (await response.text())).not.toContain(secret)
   })
 })
 
 test('a length counts bytes, not characters', async () => {
-  const response = errorResponse(new OciError('NAME_INVALID', 'naïve ☃'), 'HEAD')
-  const whole = await errorResponse(new OciError('NAME_INVALID', 'naïve ☃'), 'GET').text()
+  const response = toResponse(errorAnswer(new OciError('NAME_INVALID', 'naïve ☃'), 'HEAD'))
+  const whole = await toResponse(errorAnswer(new OciError('NAME_INVALID', 'naïve ☃'), 'GET')).text()
   expect(response.headers.get('Content-Length')).toBe(String(Buffer.byteLength(whole)))
 })
 
 test('a refusal may have its own status and headers', async () => {
   const error = new OciError('SIZE_INVALID', 'too large', { status: 413, headers: { 'X-Limit': '5' } })
-  const response = errorResponse(error, 'PUT')
+  const response = toResponse(errorAnswer(error, 'PUT'))
   expect([response.status, response.headers.get('X-Limit')]).toEqual([413, '5'])
   expect(response.headers.get('Cache-Control')).toBe('no-store')
 })

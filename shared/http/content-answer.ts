@@ -8,6 +8,7 @@ import type { Digest } from '../protocol/digest.ts'
 import { OciError, UpstreamError } from '../protocol/errors.ts'
 import { parseRange, rangeLength } from '../protocol/range.ts'
 import type { StoredManifest } from '../registry/read-manifest.ts'
+import type { Answer } from './answer.ts'
 
 /**
  * Content under a digest never changes, so a client may keep it; `private`, because whether others may have it is decided
@@ -19,23 +20,22 @@ export const contentCacheControl = 'private, max-age=31536000, immutable, no-tra
 const tagCacheControl = 'private, no-cache, no-transform'
 
 /** A blob of `sizeBytes` that is stored under `key`: 200, 206, 304 or 416 by the request's headers. */
-export async function blobResponse(
+export async function blobAnswer(
   bucket: BucketReader,
   blob: { readonly key: Key; readonly digest: Digest; readonly sizeBytes: number },
   request: Request,
   wait: Wait,
-): Promise<Response> {
+): Promise<Answer> {
   const { key, digest, sizeBytes } = blob
-  const headers = new Headers({
+  const headers = {
     'Content-Type': 'application/octet-stream',
     'Cache-Control': contentCacheControl,
     'Docker-Content-Digest': digest,
     ETag: etagOf(digest),
-  })
-  if (noneMatch(request.headers.get('If-None-Match') ?? undefined, digest))
-    return new Response(null, { status: 304, headers })
+  }
+  if (noneMatch(request.headers.get('If-None-Match') ?? undefined, digest)) return { status: 304, headers, body: null }
   const ranged = ifRangeHolds(request.headers.get('If-Range') ?? undefined, digest)
-  return objectResponse(
+  return objectAnswer(
     bucket,
     { key, sizeBytes },
     headers,
@@ -45,18 +45,17 @@ export async function blobResponse(
   )
 }
 
-/** An object that is there, or the range of it that was asked for: 200, 206 or 416. Adds length and range to `headers`. */
-export async function objectResponse(
+/** An object that is there, or the range of it that was asked for: 200, 206 or 416. Adds length and range to the headers. */
+export async function objectAnswer(
   bucket: BucketReader,
   { key, sizeBytes }: { readonly key: Key; readonly sizeBytes: number },
-  headers: Headers,
+  fixedHeaders: Readonly<Record<string, string>>,
   rangeHeader: string | undefined,
   method: string,
   wait: Wait,
-): Promise<Response> {
-  headers.set('Accept-Ranges', 'bytes')
-  headers.set('Content-Length', String(sizeBytes))
-  if (method === 'HEAD') return new Response(null, { status: 200, headers })
+): Promise<Answer> {
+  const headers = { ...fixedHeaders, 'Accept-Ranges': 'bytes', 'Content-Length': String(sizeBytes) }
+  if (method === 'HEAD') return { status: 200, headers, body: null }
   const range = parseRange(rangeHeader, sizeBytes)
   if (range === 'unsatisfiable') {
     throw new OciError('SIZE_INVALID', `there are ${sizeBytes} bytes; the range lies outside of them`, {
@@ -66,14 +65,20 @@ export async function objectResponse(
   }
   const opened = await bucket.open(key, range, wait)
   if (opened === undefined) throw new UpstreamError('bucket', `${key} vanished while it was read`)
-  if (range === undefined) return new Response(opened.body, { status: 200, headers })
-  headers.set('Content-Length', String(rangeLength(range)))
-  headers.set('Content-Range', `bytes ${range.start}-${range.end}/${sizeBytes}`)
-  return new Response(opened.body, { status: 206, headers })
+  if (range === undefined) return { status: 200, headers, body: opened.body }
+  return {
+    status: 206,
+    headers: {
+      ...headers,
+      'Content-Length': String(rangeLength(range)),
+      'Content-Range': `bytes ${range.start}-${range.end}/${sizeBytes}`,
+    },
+    body: opened.body,
+  }
 }
 
 /** A manifest that is held whole: 200 or 304. @param byTag whether a tag was asked for, whose answer may change */
-export function manifestResponse(manifest: StoredManifest, request: Request, byTag: boolean): Response {
+export function manifestAnswer(manifest: StoredManifest, request: Request, byTag: boolean): Answer {
   const { digest, mediaType, bytes } = manifest
   const headers: Record<string, string> = {
     'Content-Type': mediaType,
@@ -81,8 +86,7 @@ export function manifestResponse(manifest: StoredManifest, request: Request, byT
     'Docker-Content-Digest': digest,
     ETag: etagOf(digest),
   }
-  if (noneMatch(request.headers.get('If-None-Match') ?? undefined, digest))
-    return new Response(null, { status: 304, headers })
+  if (noneMatch(request.headers.get('If-None-Match') ?? undefined, digest)) return { status: 304, headers, body: null }
   headers['Content-Length'] = String(bytes.byteLength)
-  return new Response(request.method === 'HEAD' ? null : bytes, { status: 200, headers })
+  return { status: 200, headers, body: request.method === 'HEAD' ? null : bytes }
 }

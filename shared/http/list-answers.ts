@@ -7,40 +7,41 @@ import { type Page, pageLimit } from '../registry/page.ts'
 import { listReferrers, type ReferrerPage } from '../registry/referrers.ts'
 import { listRepositories } from '../registry/list-repositories.ts'
 import { listTags } from '../registry/list-tags.ts'
-import { jsonResponse } from './json-response.ts'
+import type { Answer } from './answer.ts'
+import { jsonAnswer } from './json-answer.ts'
 import type { BucketReader, Wait } from '../ports/bucket.ts'
 import type { RouteOf } from './routes.ts'
 
 /** The answer to a list, the same at origin and edge: the bucket alone has it. */
-export async function listResponse(
+export async function listAnswer(
   bucket: BucketReader,
   method: string,
   route: RouteOf<'tags' | 'referrers' | 'catalog'>,
   query: URLSearchParams,
   wait: Wait,
-): Promise<Response> {
+): Promise<Answer> {
   switch (route.kind) {
     case 'tags': {
       const asked = parsePageRequest(query)
-      return tagsResponse(method, route.name, await listTags(bucket, route.name, asked, wait), asked)
+      return tagsAnswer(method, route.name, await listTags(bucket, route.name, asked, wait), asked)
     }
     case 'catalog': {
       const asked = parsePageRequest(query)
-      return catalogResponse(method, await listRepositories(bucket, asked, wait), asked)
+      return catalogAnswer(method, await listRepositories(bucket, asked, wait), asked)
     }
     case 'referrers': {
       const ask = { artifactType: query.get('artifactType') ?? undefined, after: query.get('last') ?? undefined }
-      return referrersResponse(method, route, await listReferrers(bucket, route.name, route.subject, ask, wait), query)
+      return referrersAnswer(method, route, await listReferrers(bucket, route.name, route.subject, ask, wait), query)
     }
   }
 }
 
-function tagsResponse(method: string, name: RepositoryName, page: Page<Tag>, asked: PageRequest): Response {
-  return jsonResponse(method, { name, tags: page.entries }, listHeaders(`/v2/${name}/tags/list`, page, asked))
+function tagsAnswer(method: string, name: RepositoryName, page: Page<Tag>, asked: PageRequest): Answer {
+  return jsonAnswer(method, { name, tags: page.entries }, listHeaders(`/v2/${name}/tags/list`, page, asked))
 }
 
-function catalogResponse(method: string, page: Page<RepositoryName>, asked: PageRequest): Response {
-  return jsonResponse(method, { repositories: page.entries }, listHeaders('/v2/_catalog', page, asked))
+function catalogAnswer(method: string, page: Page<RepositoryName>, asked: PageRequest): Answer {
+  return jsonAnswer(method, { repositories: page.entries }, listHeaders('/v2/_catalog', page, asked))
 }
 
 function listHeaders(path: string, page: Page<string>, asked: PageRequest): Record<string, string> {
@@ -50,12 +51,12 @@ function listHeaders(path: string, page: Page<string>, asked: PageRequest): Reco
 }
 
 /** An image index of the referrers. @param query of the request, for the filter that was applied and the next page */
-function referrersResponse(
+function referrersAnswer(
   method: string,
   route: RouteOf<'referrers'>,
   page: ReferrerPage,
   query: URLSearchParams,
-): Response {
+): Answer {
   const headers: Record<string, string> = { 'Cache-Control': 'private, no-cache', 'Content-Type': ociIndex }
   const artifactType = query.get('artifactType')
   if (artifactType !== null) headers['OCI-Filters-Applied'] = 'artifactType'
@@ -63,5 +64,5 @@ function referrersResponse(
     const next = new URLSearchParams({ ...(artifactType === null ? {} : { artifactType }), last: page.next })
     headers['Link'] = `</v2/${route.name}/referrers/${route.subject}?${next}>; rel="next"`
   }
-  return jsonResponse(method, { schemaVersion: 2, mediaType: ociIndex, manifests: page.descriptors }, headers)
+  return jsonAnswer(method, { schemaVersion: 2, mediaType: ociIndex, manifests: page.descriptors }, headers)
 }
