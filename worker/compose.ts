@@ -6,10 +6,9 @@ import { createEdgeApp } from '../shared/edge/edge-app.ts'
 import { createHttpBucket } from '../shared/edge/http-bucket.ts'
 import { createMemoryCache } from '../shared/edge/memory-cache.ts'
 import { createOriginClient } from '../shared/edge/origin-client.ts'
-import { type BucketAccess, createSignedLinks } from '../shared/edge/signed-links.ts'
+import { type BucketAccess, createSignedLinks, type SignedLinks } from '../shared/edge/signed-links.ts'
 import type { RegistryApp } from '../shared/http/registry-app.ts'
 import type { Clock } from '../shared/ports/clock.ts'
-import type { Fetch } from '../shared/ports/fetch.ts'
 import type { WorkerConfig } from './config.ts'
 import { createConsoleLog } from './console-log.ts'
 import { createKvCache } from './kv-cache.ts'
@@ -22,9 +21,10 @@ export function composeEdge(config: WorkerConfig): RegistryApp {
   const clock = workerClock
   const log = createConsoleLog(config.LOG_LEVEL)
   const access = bucketAccess(config)
+  const links = access === undefined ? undefined : createSignedLinks(access, clock)
   const bucket =
     config.BUCKET === undefined
-      ? createHttpBucket({ access: required(access), clock, fetch: boundFetch })
+      ? createHttpBucket({ links: required(links), fetch: boundFetch })
       : createR2Bucket(config.BUCKET)
   return createEdgeApp({
     log,
@@ -32,7 +32,7 @@ export function composeEdge(config: WorkerConfig): RegistryApp {
     random: { uuid: () => crypto.randomUUID() },
     access: { anonymous: config.ACCESS_ANONYMOUS, delete: config.ACCESS_DELETE },
     bucket,
-    links: access === undefined ? undefined : createSignedLinks(access, clock),
+    links,
     manifests: createCachedManifests({
       bucket,
       memory: createMemoryCache(config.MEMORY_CACHE_MIB * 1024 * 1024),
@@ -62,7 +62,7 @@ const workerClock: Clock = {
 }
 
 /** workerd's fetch wants to be called as a function of the global object. */
-const boundFetch: Fetch = (url, init) => fetch(url, init)
+const boundFetch = (url: URL | string, init: RequestInit): Promise<Response> => fetch(url, init)
 
 function bucketAccess(config: WorkerConfig): BucketAccess | undefined {
   const { BUCKET_URL, BUCKET_ACCESS_KEY_ID, BUCKET_SECRET_ACCESS_KEY, BUCKET_REGION } = config
@@ -77,7 +77,7 @@ function bucketAccess(config: WorkerConfig): BucketAccess | undefined {
 }
 
 /** The configuration's schema makes sure of it. */
-function required(access: BucketAccess | undefined): BucketAccess {
-  if (access === undefined) throw new Error('BUCKET_URL is needed where no R2 bucket is bound')
-  return access
+function required(links: SignedLinks | undefined): SignedLinks {
+  if (links === undefined) throw new Error('BUCKET_URL is needed where no R2 bucket is bound')
+  return links
 }

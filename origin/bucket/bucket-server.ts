@@ -10,7 +10,7 @@ import { type Clock, deadline } from '../../shared/ports/clock.ts'
 import type { Log } from '../../shared/ports/log.ts'
 import { OciError, UpstreamError } from '../../shared/protocol/errors.ts'
 import { bucketName } from './bucket-name.ts'
-import { type SignatureRules, signatureFault } from './verify-signature.ts'
+import type { SignatureCheck } from './verify-signature.ts'
 
 /** Entries of a listing's page, S3's own. */
 const listPageLimit = 1000
@@ -20,7 +20,7 @@ const answerTimeoutMs = 60_000
 
 export interface BucketServerDeps {
   readonly bucket: BucketReader
-  readonly rules: SignatureRules
+  readonly signatureFault: SignatureCheck
   readonly clock: Clock
   readonly log: Log
 }
@@ -29,13 +29,16 @@ export interface BucketServerDeps {
 export function createBucketServer(deps: BucketServerDeps): (request: Request) => Promise<Response> {
   return async (request) => {
     const started = deps.clock.now()
+    const url = new URL(request.url)
     const slow = () => new UpstreamError('bucket', `the disk did not answer within ${answerTimeoutMs} ms`)
     const limit = deadline(deps.clock, answerTimeoutMs, request.signal, slow)
-    const answered = await answer(deps, request, limit).catch((error: unknown) => failure(deps.log, request, error))
+    const answered = await answer(deps, request, url, limit).catch((error: unknown) =>
+      failure(deps.log, request, error),
+    )
     limit.clear()
     deps.log.info('request', {
       method: request.method,
-      path: new URL(request.url).pathname,
+      path: url.pathname,
       status: answered.status,
       bytes: Number(answered.headers['Content-Length'] ?? 0),
       ms: deps.clock.now() - started,
@@ -44,15 +47,20 @@ export function createBucketServer(deps: BucketServerDeps): (request: Request) =
   }
 }
 
-async function answer({ bucket, rules, clock }: BucketServerDeps, request: Request, wait: Wait): Promise<Answer> {
+async function answer(
+  { bucket, signatureFault, clock }: BucketServerDeps,
+  request: Request,
+  url: URL,
+  wait: Wait,
+): Promise<Answer> {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return s3Error(request, 405, 'MethodNotAllowed', 'this bucket is read-only; GET and HEAD are allowed', {
       Allow: 'GET, HEAD',
     })
   }
-  const fault = await signatureFault(request, rules, clock.now())
+  const fault = await signatureFault(request, url, clock.now())
   if (fault !== undefined) return s3Error(request, 403, 'AccessDenied', fault)
-  const { pathname, searchParams } = new URL(request.url)
+  const { pathname, searchParams } = url
   if (pathname === `/${bucketName}` || pathname === `/${bucketName}/`)
     return listing(bucket, request, searchParams, wait)
   const key = pathname.startsWith(`/${bucketName}/`) ? parseKey(pathname.slice(bucketName.length + 2)) : undefined

@@ -3,6 +3,7 @@
 
 import { timingSafeEqual } from 'node:crypto'
 import { AwsV4Signer } from 'aws4fetch'
+import { LRUCache } from 'lru-cache'
 import type { BucketKey } from '../accounts/bucket-key.ts'
 
 /** Milliseconds that the clocks of signer and server may differ. */
@@ -16,19 +17,35 @@ export interface SignatureRules {
   readonly region: string
 }
 
-/** Why the request is refused, or undefined where it is signed by our key and in time. By query, an Authorization is ignored. */
-export async function signatureFault(
-  request: Request,
-  rules: SignatureRules,
-  nowMs: number,
-): Promise<string | undefined> {
-  const url = new URL(request.url)
-  return url.searchParams.has('X-Amz-Signature')
-    ? queryFault(request.method, url, rules, nowMs)
-    : headerFault(request, url, rules, nowMs)
+/** From when until when a URL's signature holds, milliseconds. */
+interface Validity {
+  readonly fromMs: number
+  readonly untilMs: number
 }
 
-async function queryFault(method: string, url: URL, rules: SignatureRules, nowMs: number): Promise<string | undefined> {
+/** Signed URLs that are remembered as genuine, of about 600 bytes each: making a signature costs more than all else in an answer. */
+const keptUrls = 10_000
+
+/** Tells why a request is refused, or undefined where it is signed by our key and in time. By query, an Authorization is ignored. */
+export type SignatureCheck = (request: Request, url: URL, nowMs: number) => Promise<string | undefined>
+
+export function createSignatureCheck(rules: SignatureRules): SignatureCheck {
+  // By method and the very URL: another spelling is checked anew. What is remembered still has its time.
+  const genuine = new LRUCache<string, Validity>({ max: keptUrls })
+  return async (request, url, nowMs) => {
+    if (!url.searchParams.has('X-Amz-Signature')) return headerFault(request, url, rules, nowMs)
+    const asked = `${request.method} ${request.url}`
+    const known = genuine.get(asked) ?? (await checkQuery(request.method, url, rules))
+    if (typeof known === 'string') return known
+    genuine.set(asked, known)
+    if (nowMs < known.fromMs) return 'the URL is not valid yet'
+    if (nowMs >= known.untilMs) return 'the URL has expired; ask the registry for a new one'
+    return undefined
+  }
+}
+
+/** The time a signed URL holds, or what is wrong with it. */
+async function checkQuery(method: string, url: URL, rules: SignatureRules): Promise<Validity | string> {
   const query = url.searchParams
   const signature = query.get('X-Amz-Signature') ?? ''
   const datetime = query.get('X-Amz-Date') ?? ''
@@ -40,13 +57,12 @@ async function queryFault(method: string, url: URL, rules: SignatureRules, nowMs
   if (query.get('X-Amz-SignedHeaders') !== 'host') return 'only the header host is signed in a URL'
   if (query.get('X-Amz-Algorithm') !== 'AWS4-HMAC-SHA256') return 'X-Amz-Algorithm is not AWS4-HMAC-SHA256'
   if (query.get('X-Amz-Credential') !== credential(rules, datetime)) return 'the signature does not match'
-  query.delete('X-Amz-Signature')
-  const signer = new AwsV4Signer({ ...signerOptions(rules), method, url: url.href, signQuery: true, datetime })
+  const unsigned = new URL(url)
+  unsigned.searchParams.delete('X-Amz-Signature')
+  const signer = new AwsV4Signer({ ...signerOptions(rules), method, url: unsigned.href, signQuery: true, datetime })
   const expected = (await signer.sign()).url.searchParams.get('X-Amz-Signature') ?? ''
   if (!sameText(signature, expected)) return 'the signature does not match'
-  if (nowMs < signedAt - clockSkewMs) return 'the URL is not valid yet'
-  if (nowMs >= signedAt + validSeconds * 1000) return 'the URL has expired; ask the registry for a new one'
-  return undefined
+  return { fromMs: signedAt - clockSkewMs, untilMs: signedAt + validSeconds * 1000 }
 }
 
 async function headerFault(

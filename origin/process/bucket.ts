@@ -3,6 +3,7 @@
 import { bucketKey } from '../accounts/bucket-key.ts'
 import { createBucketServer } from '../bucket/bucket-server.ts'
 import { createFsBucketReader } from '../bucket/fs-bucket.ts'
+import { createSignatureCheck } from '../bucket/verify-signature.ts'
 import { bucketFolder, bucketKeyFile, bucketUrl } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
 import { listenHttp } from './http-listener.ts'
@@ -14,7 +15,8 @@ export async function startBucket(config: Config): Promise<Running> {
   const log = createLog('bucket', config.log.level)
   const bucket = createFsBucketReader({ folder: bucketFolder(config) })
   const rules = { key: await bucketKey(bucketKeyFile(config)), region: config.bucket.region }
-  const fetch = createBucketServer({ bucket, rules, clock: systemClock, log })
+  const signatureFault = createSignatureCheck(rules)
+  const fetch = createBucketServer({ bucket, signatureFault, clock: systemClock, log })
   const listener = await listenHttp({
     fetch,
     address: config.bucket.listen,

@@ -6,13 +6,14 @@ import { createEdgeApp } from '../../shared/edge/edge-app.ts'
 import { createHttpBucket } from '../../shared/edge/http-bucket.ts'
 import { createMemoryCache } from '../../shared/edge/memory-cache.ts'
 import { createOriginClient } from '../../shared/edge/origin-client.ts'
-import { type BucketAccess, createSignedLinks } from '../../shared/edge/signed-links.ts'
+import { createSignedLinks } from '../../shared/edge/signed-links.ts'
 import { bucketKey } from '../accounts/bucket-key.ts'
 import { createFsBucketReader } from '../bucket/fs-bucket.ts'
 import { accessAt, bucketFolder, bucketKeyFile, bucketUrl, formatAddress, originUrl } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
 import { startWorkerdEdge } from './edge-workerd.ts'
 import { listenHttp } from './http-listener.ts'
+import { createPooledFetch } from './pooled-fetch.ts'
 import type { Running } from './service.ts'
 import { createLog, systemClock, systemRandom } from './system-ports.ts'
 
@@ -25,10 +26,10 @@ async function startNodeEdge(config: Config): Promise<Running> {
   const access = accessAt(config, 'edge.listen', config.edge.listen)
   const log = createLog('edge', config.log.level)
   const key = await bucketKey(bucketKeyFile(config))
-  const bucketAccess: BucketAccess = { ...key, url: bucketUrl(config), region: config.bucket.region }
+  const links = createSignedLinks({ ...key, url: bucketUrl(config), region: config.bucket.region }, systemClock)
   const bucket =
     config.edge.bucket_access === 'http'
-      ? createHttpBucket({ access: bucketAccess, clock: systemClock, fetch })
+      ? createHttpBucket({ links, fetch: createPooledFetch() })
       : createFsBucketReader({ folder: bucketFolder(config) })
   const app = createEdgeApp({
     log,
@@ -36,7 +37,7 @@ async function startNodeEdge(config: Config): Promise<Running> {
     random: systemRandom,
     access,
     bucket,
-    links: createSignedLinks(bucketAccess, systemClock),
+    links,
     manifests: createCachedManifests({
       bucket,
       memory: createMemoryCache(config.edge.memory_cache_mib * 1024 * 1024),

@@ -1,57 +1,48 @@
 // Reads an S3-like bucket over HTTP: what an edge in workerd does locally, and any edge that has no binding.
 
 import { parseXml, XmlElement } from '@rgrove/parse-xml'
-import { AwsV4Signer } from 'aws4fetch'
+import type { Key } from '../layout/keys.ts'
 import type { BucketReader, ListEntry, Wait } from '../ports/bucket.ts'
-import type { Clock } from '../ports/clock.ts'
-import type { Fetch } from '../ports/fetch.ts'
+import type { FetchObject } from '../ports/fetch.ts'
 import { UpstreamError } from '../protocol/errors.ts'
-import { type BucketAccess, amzDate } from './signed-links.ts'
+import type { SignedLinks } from './signed-links.ts'
 
-export function createHttpBucket(deps: { access: BucketAccess; clock: Clock; fetch: Fetch }): BucketReader {
-  const { access, clock } = deps
-  const derivedKeys = new Map<string, ArrayBuffer>()
+export function createHttpBucket(deps: { links: SignedLinks; fetch: FetchObject }): BucketReader {
+  const { links } = deps
 
-  /** A signed request; undefined for 404. Whatever else is no success is the bucket's fault, 403 too: we hold the key. */
+  /** undefined for 404. Whatever else is no success is the bucket's fault, 403 too: we hold the key. */
   async function ask(
-    method: string,
-    path: string,
+    method: 'GET' | 'HEAD',
+    what: string,
+    url: string,
     headers: Record<string, string>,
     { signal }: Wait,
   ): Promise<Response | undefined> {
-    const signer = new AwsV4Signer({
-      method,
-      url: `${access.url}${path}`,
-      headers,
-      accessKeyId: access.accessKeyId,
-      secretAccessKey: access.secretAccessKey,
-      region: access.region,
-      service: 's3',
-      datetime: amzDate(clock.now()),
-      cache: derivedKeys,
-    })
-    const signed = await signer.sign()
     let response
     try {
-      response = await deps.fetch(signed.url, { method, headers: signed.headers, signal, redirect: 'manual' })
+      response = await deps.fetch(url, { method, headers, signal, redirect: 'manual' })
     } catch (error) {
       signal.throwIfAborted()
-      throw new UpstreamError('bucket', `${method} ${path} failed`, { cause: error })
+      throw new UpstreamError('bucket', `${method} ${what} failed`, { cause: error })
     }
     if (response.ok) return response
     await response.body?.cancel()
     if (response.status === 404) return undefined
-    throw new UpstreamError('bucket', `${method} ${path} was answered ${response.status}`)
+    throw new UpstreamError('bucket', `${method} ${what} was answered ${response.status}`)
+  }
+
+  async function askObject(method: 'GET' | 'HEAD', key: Key, headers: Record<string, string>, wait: Wait) {
+    return ask(method, key, await links.urlOf(method, key), headers, wait)
   }
 
   return {
     async head(key, wait) {
-      const response = await ask('HEAD', `/${key}`, {}, wait)
+      const response = await askObject('HEAD', key, {}, wait)
       return response === undefined ? undefined : contentLength(response)
     },
 
     async read(key, limitBytes, wait) {
-      const response = await ask('GET', `/${key}`, {}, wait)
+      const response = await askObject('GET', key, {}, wait)
       if (response === undefined) return undefined
       if (contentLength(response) > limitBytes) {
         await response.body?.cancel()
@@ -61,12 +52,8 @@ export function createHttpBucket(deps: { access: BucketAccess; clock: Clock; fet
     },
 
     async open(key, range, wait) {
-      const response = await ask(
-        'GET',
-        `/${key}`,
-        range === undefined ? {} : { Range: `bytes=${range.start}-${range.end}` },
-        wait,
-      )
+      const headers: Record<string, string> = range === undefined ? {} : { Range: `bytes=${range.start}-${range.end}` }
+      const response = await askObject('GET', key, headers, wait)
       if (response === undefined) return undefined
       if (response.body === null) throw new UpstreamError('bucket', `${key} came without a body`)
       if (range === undefined) return { sizeBytes: contentLength(response), body: response.body }
@@ -85,7 +72,7 @@ export function createHttpBucket(deps: { access: BucketAccess; clock: Clock; fet
         const query = new URLSearchParams({ 'list-type': '2', prefix, delimiter: '/', 'encoding-type': 'url' })
         if (after !== '') query.set('start-after', after)
         if (continuation !== undefined) query.set('continuation-token', continuation)
-        const response = await ask('GET', `?${query}`, {}, wait)
+        const response = await ask('GET', 'a listing', await links.listingUrl(query), {}, wait)
         if (response === undefined) throw new UpstreamError('bucket', 'the bucket does not exist')
         const page = parseListing(await response.text())
         // S3 counts a folder as after `after` when an object in it is.

@@ -4,11 +4,14 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { afterEach } from 'vitest'
 import { bucketName } from '../../origin/bucket/bucket-name.ts'
+import { createSignatureCheck } from '../../origin/bucket/verify-signature.ts'
 import { createBucketServer } from '../../origin/bucket/bucket-server.ts'
 import { createFsBucket } from '../../origin/bucket/fs-bucket.ts'
 import { listenHttp } from '../../origin/process/http-listener.ts'
 import { systemClock, systemRandom } from '../../origin/process/system-ports.ts'
 import { createHttpBucket } from '../../shared/edge/http-bucket.ts'
+import { createSignedLinks } from '../../shared/edge/signed-links.ts'
+import { createPooledFetch } from '../../origin/process/pooled-fetch.ts'
 import { createMemoryBucket, type Objects } from '../support/memory-bucket.ts'
 import { silentLog } from '../support/silent-log.ts'
 import { temporaryFolder } from '../support/stack.ts'
@@ -40,13 +43,24 @@ async function overHttp(): Promise<BucketUnderTest> {
   const { bucket, ...folder } = await overFolder()
   const key = { accessKeyId: 'test', secretAccessKey: 'a secret of the test' }
   const listener = await listenHttp({
-    fetch: createBucketServer({ bucket, rules: { key, region: 'auto' }, clock: systemClock, log: silentLog }),
+    fetch: createBucketServer({
+      bucket,
+      signatureFault: createSignatureCheck({ key, region: 'auto' }),
+      clock: systemClock,
+      log: silentLog,
+    }),
     address: { host: '127.0.0.1', port: 0 },
     idleTimeoutMs: 60_000,
   })
   endings.push(() => listener.drain(0))
   const url = `http://127.0.0.1:${listener.address.port}/${bucketName}`
-  return { bucket: createHttpBucket({ access: { ...key, url, region: 'auto' }, clock: systemClock, fetch }), ...folder }
+  return {
+    bucket: createHttpBucket({
+      links: createSignedLinks({ ...key, url, region: 'auto' }, systemClock),
+      fetch: createPooledFetch(),
+    }),
+    ...folder,
+  }
 }
 
 bucketReaderContract('in memory', async () => {

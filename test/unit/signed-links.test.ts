@@ -4,7 +4,7 @@
 import { AwsV4Signer } from 'aws4fetch'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { signatureFault, type SignatureRules } from '../../origin/bucket/verify-signature.ts'
+import { createSignatureCheck, type SignatureRules } from '../../origin/bucket/verify-signature.ts'
 import {
   amzDate,
   type BucketAccess,
@@ -26,6 +26,15 @@ const second = 1000
 
 const linkAt = (nowMs: number, from: BucketAccess = access) =>
   createSignedLinks(from, createFakeClock(nowMs)).link(blob)
+/** One check for all with the same rules, as a server has: what it remembers must not make it careless. */
+const checks = new Map<SignatureRules, ReturnType<typeof createSignatureCheck>>()
+
+function signatureFault(request: Request, checked: SignatureRules, nowMs: number): Promise<string | undefined> {
+  const check = checks.get(checked) ?? createSignatureCheck(checked)
+  checks.set(checked, check)
+  return check(request, new URL(request.url), nowMs)
+}
+
 const fault = (url: string, nowMs: number, method = 'GET', checked = rules) =>
   signatureFault(new Request(url, { method }), checked, nowMs)
 
@@ -153,14 +162,14 @@ describe('a presigned URL', () => {
     [604_801, /out of bounds/],
     [1.5, /out of bounds/],
   ])('of %d seconds, well signed, is taken within the bounds of S3', async (validSeconds, expected) => {
-    const url = await presign(access, blob, { method: 'GET', datetime: amzDate(start), validSeconds })
+    const url = await presign(access, `/${blob}`, { method: 'GET', datetime: amzDate(start), validSeconds })
     const found = await fault(url, start)
     if (expected === undefined) expect(found).toBeUndefined()
     else expect(found).toMatch(expected)
   })
 
   test('of a HEAD is accepted for HEAD and refused for GET', async () => {
-    const url = await presign(access, blob, { method: 'HEAD', datetime: amzDate(start), validSeconds: 60 })
+    const url = await presign(access, `/${blob}`, { method: 'HEAD', datetime: amzDate(start), validSeconds: 60 })
     expect(await fault(url, start, 'HEAD')).toBeUndefined()
     expect(await fault(url, start, 'GET')).toMatch(/does not match/)
   })
