@@ -1,6 +1,6 @@
 // The command line: `mirrorball VERB [--option value …]`. One file a verb, loaded when it is called.
 
-import { defineCommand, runCommand, showUsage } from 'citty'
+import { type CommandDef, defineCommand, runCommand, showUsage } from 'citty'
 import { ConfigError } from '../config/config-error.ts'
 
 const main = defineCommand({
@@ -16,24 +16,50 @@ const main = defineCommand({
   },
 })
 
-const verbs = Object.keys(main.subCommands ?? {})
 const rawArgs = process.argv.slice(2)
-const verb = rawArgs[0] ?? '--help'
 
 try {
-  if (rawArgs.includes('--help') || rawArgs.includes('-h') || verb === 'help') {
-    const command = verbs.includes(verb) ? (await import(`./${verb}.ts`)).default : main
-    await showUsage(command, verbs.includes(verb) ? main : undefined)
-  } else if (!verbs.includes(verb)) {
-    throw new ConfigError([
-      verb === '--help' ? `say which: ${verbs.join(', ')}` : `there is no verb ${verb}; there are ${verbs.join(', ')}`,
-    ])
+  if (rawArgs[0] === 'help') {
+    await showUsage(main)
   } else {
-    await runCommand(main, { rawArgs })
+    const { command, callers, rest } = await findCommand(main, rawArgs)
+    if (asksForHelp(rest)) await showUsage(command, callers === '' ? undefined : { meta: { name: callers } })
+    else await runCommand(command, { rawArgs: [...rest] })
   }
 } catch (error) {
   process.stderr.write(`mirrorball: ${error instanceof ConfigError ? error.message : explain(error)}\n`)
   process.exitCode = 1
+}
+
+interface FoundCommand {
+  readonly command: CommandDef
+  /** The verbs before its own, as they are typed. */
+  readonly callers: string
+  readonly rest: readonly string[]
+}
+
+/** Follows the verbs to the command that they name. @throws Error where there is no such verb */
+async function findCommand(command: CommandDef, words: readonly string[], callers = ''): Promise<FoundCommand> {
+  const verbs = command.subCommands as Readonly<Record<string, () => Promise<CommandDef>>> | undefined
+  if (verbs === undefined) return { command, callers, rest: words }
+  const [word, ...rest] = words
+  const found = word !== undefined && Object.hasOwn(verbs, word) ? verbs[word] : undefined
+  if (found !== undefined) {
+    const { name = '' } = command.meta as { name?: string }
+    return findCommand(await found(), rest, `${callers} ${name}`.trim())
+  }
+  if (asksForHelp(words)) return { command, callers, rest: words }
+  const names = Object.keys(verbs)
+  if (word === undefined || word.startsWith('-')) throw new Error(`say which: ${names.join(', ')}`)
+  const { nearestName } = await import('../config/suggest.ts')
+  const nearest = nearestName(word, names)
+  throw new Error(
+    `there is no verb ${word}; ${nearest === undefined ? '' : `did you mean ${nearest}? `}there are ${names.join(', ')}`,
+  )
+}
+
+function asksForHelp(words: readonly string[]): boolean {
+  return words.includes('--help') || words.includes('-h')
 }
 
 /** What a person can act on; with the stack where it is a bug. */

@@ -1,7 +1,7 @@
-// Every setting as a command-line option, the same for each verb that runs something.
+// Every setting as a command-line option, the same for each verb that has to do with the configuration.
 
 import type { StringArgDef } from 'citty'
-import { settings } from '../config/settings.ts'
+import { type Setting, settings } from '../config/settings.ts'
 
 export const optionArgs: Record<string, StringArgDef> = {
   config: {
@@ -9,28 +9,39 @@ export const optionArgs: Record<string, StringArgDef> = {
     description: 'Configuration file (YAML). Default: mirrorball.yaml where it exists. (MIRRORBALL_CONFIG)',
   },
   ...Object.fromEntries(
-    settings.map(({ option, about, environment, default: fallback }) => [
-      option,
-      {
-        type: 'string' as const,
-        description: `${about}${fallback === undefined ? '' : ` Default: ${fallback}.`} (${environment})`,
-      },
-    ]),
+    settings.map((setting) => [setting.option, { type: 'string' as const, description: describe(setting) }]),
   ),
 }
 
-/** The options that were given, by name. @throws Error for one that there is not: a typo must not go unseen */
+function describe({ about, environment, environmentFile, default: fallback }: Setting): string {
+  const variables = environmentFile === undefined ? environment : `${environment}, ${environmentFile}`
+  return `${about}${fallback === undefined ? '' : ` Default: ${fallback}.`} (${variables})`
+}
+
+/** The parser's other names for options of ours. */
+const camelNames = new Set(Object.keys(optionArgs).filter(hasDash).map(camelName))
+
+/**
+ * The options that were given, by name; what was given no value has an empty one. Whether there are such options, and
+ * whether the values make sense, is for the configuration to say, with everything else that is wrong.
+ * @throws Error for an argument that is no option
+ */
 export function givenOptions(
   args: Readonly<Record<string, unknown>> & { readonly _: readonly string[] },
 ): Record<string, string> {
-  const given: Record<string, string> = {}
-  for (const [name, value] of Object.entries(args)) {
-    if (name === '_') continue
-    const dashed = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-    if (!Object.hasOwn(optionArgs, dashed)) throw new Error(`there is no option --${dashed}; see --help`)
-    if (typeof value !== 'string' || value === '') throw new Error(`--${dashed} needs a value; see --help`)
-    given[dashed] = value
-  }
-  if (args._.length > 0) throw new Error(`there is no argument ${args._.join(' ')} to take; see --help`)
-  return given
+  const given = Object.entries(args)
+    .filter(([name]) => name !== '_' && !camelNames.has(name))
+    .map(([name, value]): [string, string] => [name, typeof value === 'string' ? value : ''])
+  // The value of an option that there is not looks like an argument; the option is what is wrong then.
+  if (args._.length > 0 && given.every(([name]) => Object.hasOwn(optionArgs, name)))
+    throw new Error(`there is no argument ${args._.join(' ')} to take; see --help`)
+  return Object.fromEntries(given)
+}
+
+function hasDash(name: string): boolean {
+  return name.includes('-')
+}
+
+function camelName(name: string): string {
+  return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
 }

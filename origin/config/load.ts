@@ -3,75 +3,68 @@
 
 import * as v from 'valibot'
 import { ConfigError } from './config-error.ts'
-import { readConfigFile } from './file.ts'
+import { sectionFaults, valueFault } from './faults.ts'
+import { type ConfigFile, readConfigFile } from './file.ts'
 import { type Config, configSchema } from './schema.ts'
-import { type Entries, isSection, settings } from './settings.ts'
+import { type Entries, isSection, type SectionSchema, type Setting, settingsOf } from './settings.ts'
+import { type ConfigSources, gatherGiven, type Given } from './sources.ts'
+import { unknownNames } from './unknown-names.ts'
 
 /** The file that is read where it exists and no other was named. */
 const defaultFile = 'mirrorball.yaml'
 
-export interface ConfigSources {
-  /** By option name. */
-  readonly options: Readonly<Record<string, string | undefined>>
-  readonly environment: Readonly<Record<string, string | undefined>>
+export interface LoadedConfig<Values> {
+  readonly config: Values
+  readonly settings: readonly Setting[]
+  /** By the setting's path; what was not given has its default, if it has one. */
+  readonly given: ReadonlyMap<string, Given>
 }
 
 /** @throws ConfigError */
-export async function loadConfig({ options, environment }: ConfigSources): Promise<Config> {
-  const file = options['config'] ?? environment['MIRRORBALL_CONFIG']
-  const values = await readConfigFile(file ?? defaultFile, file !== undefined)
-  const origins = new Map<string, string>()
-  for (const { path, environment: variable, option } of settings) {
-    const fromOption = options[option]
-    const fromEnvironment = environment[variable]
-    const given = fromOption ?? fromEnvironment
-    if (given === undefined) continue
-    origins.set(path, fromOption === undefined ? variable : `--${option}`)
-    setPath(values, path.split('.'), given)
-  }
-  for (const [name, schema] of Object.entries(configSchema.entries)) {
-    if (!isSection(schema)) continue
-    values[name] ??= {}
-    // A list would pass for an object without any of its keys.
-    if (Array.isArray(values[name])) values[name] = JSON.stringify(values[name])
-  }
-  const unknown = unknownSettings(values, configSchema.entries, [])
-  const result = v.safeParse(configSchema, values)
-  const issues = result.success ? [] : result.issues
-  const faults = [
-    ...unknown.map((name) => `${name}: there is no such setting; see docs/operations.md`),
-    ...issues.map((issue) => {
-      const at = v.getDotPath(issue) ?? 'the file'
-      return `${origins.get(at) ?? at}: ${issue.message}; got ${JSON.stringify(issue.input)}`
-    }),
+export async function loadConfig(sources: ConfigSources): Promise<Config> {
+  return (await readConfig(configSchema, sources)).config
+}
+
+/** A configuration, and where its values come from. @throws ConfigError */
+export async function readConfig<const Schema extends SectionSchema>(
+  schema: Schema,
+  sources: ConfigSources,
+): Promise<LoadedConfig<v.InferOutput<Schema>>> {
+  const settings = settingsOf(schema)
+  const file = await namedFile(sources)
+  const { given, faults } = await gatherGiven(settings, sources, file)
+  const result = v.safeParse(schema, nested(schema.entries, given))
+  const all = [
+    ...file.faults,
+    ...sectionFaults(schema, file),
+    ...(await unknownNames(schema, settings, sources, file)),
+    ...faults,
+    ...(result.issues ?? []).map((issue) => valueFault(issue, settings, given)),
   ]
-  if (faults.length > 0 || !result.success) throw new ConfigError(faults)
-  return deepFreeze(result.output)
+  if (all.length > 0 || !result.success) throw new ConfigError(all)
+  return { config: deepFreeze(result.output), settings, given }
 }
 
-/** Every key that is no setting, with its sections. */
-function unknownSettings(values: Record<string, unknown>, entries: Entries, sections: readonly string[]): string[] {
-  return Object.entries(values).flatMap(([name, value]) => {
-    const schema = Object.hasOwn(entries, name) ? entries[name] : undefined
-    if (schema === undefined) return [[...sections, name].join('.')]
-    const isMapping = typeof value === 'object' && value !== null && !Array.isArray(value)
-    return isSection(schema) && isMapping ? unknownSettings({ ...value }, schema.entries, [...sections, name]) : []
-  })
+async function namedFile({ options, environment }: ConfigSources): Promise<ConfigFile> {
+  const named = options['config'] ?? environment['MIRRORBALL_CONFIG']
+  if (named !== '') return readConfigFile(named ?? defaultFile, named !== undefined)
+  const name = options['config'] === undefined ? 'MIRRORBALL_CONFIG' : '--config'
+  return { path: named, values: {}, faults: [`${name}: must be the path of a file, e.g. /etc/${defaultFile}; got ""`] }
 }
 
-/** Sets a value inside sections. What stands where a section should be is left there, to be reported. */
-function setPath(target: Record<string, unknown>, [first = '', ...rest]: readonly string[], value: string): void {
-  if (rest.length === 0) {
-    target[first] = value
-    return
-  }
-  const section = (target[first] ??= {})
-  if (typeof section === 'object' && section !== null && !Array.isArray(section)) {
-    setPath(section as Record<string, unknown>, rest, value)
-  }
+/** What was given, in its sections. Sections are always there, for defaults to come into. */
+function nested(entries: Entries, given: ReadonlyMap<string, Given>, sections: readonly string[] = []): object {
+  return Object.fromEntries(
+    Object.entries(entries).flatMap(([name, entry]): [string, unknown][] => {
+      const names = [...sections, name]
+      if (isSection(entry)) return [[name, nested(entry.entries, given, names)]]
+      const found = given.get(names.join('.'))
+      return found === undefined ? [] : [[name, found.value]]
+    }),
+  )
 }
 
-function deepFreeze<Value extends object>(value: Value): Value {
-  for (const each of Object.values(value)) if (typeof each === 'object' && each !== null) deepFreeze(each as object)
+function deepFreeze<Value>(value: Value): Value {
+  if (typeof value === 'object' && value !== null) for (const each of Object.values(value)) deepFreeze(each)
   return Object.freeze(value)
 }

@@ -1,5 +1,6 @@
 // Configuration of all processes: one schema, from which come the parser, the environment variables, the command-line
-// options and the table in docs/operations.md.
+// options, the table in docs/operations.md and the JSON Schema of the file. A setting has a description and, where it has
+// no default, an example; what must not be shown is marked by `v.metadata({ secret: true })`.
 
 import * as v from 'valibot'
 import { accessRulesSchema } from '../../shared/auth/access.ts'
@@ -13,10 +14,11 @@ export interface ListenAddress {
   readonly port: number
 }
 
+const listenMessage = 'must be HOST:PORT, e.g. 127.0.0.1:1970 or [::1]:1970'
 const listen = v.config(
   v.pipe(
-    v.string(),
-    v.regex(/^(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, 'must be HOST:PORT, e.g. 127.0.0.1:1970 or [::1]:1970'),
+    v.string(listenMessage),
+    v.regex(/^(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, listenMessage),
     v.check((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= 65_535, 'must have a port of at most 65535'),
     v.transform((text): ListenAddress => {
       const colon = text.lastIndexOf(':')
@@ -25,9 +27,9 @@ const listen = v.config(
   ),
   { abortPipeEarly: true },
 )
-const path = v.pipe(v.string(), v.minLength(1, 'must be a path'))
-const section = <const Entries extends v.ObjectEntries>(entries: Entries) =>
-  v.object(entries, 'must be a section with settings in it')
+const path = v.pipe(v.string('must be a path'), v.minLength(1, 'must be a path'))
+const regionMessage = 'must be the name of a region'
+const section = v.strictObject
 
 export const configSchema = section({
   data_dir: v.pipe(v.optional(path, './data'), v.description('Folder for everything that is kept: the bucket, keys.')),
@@ -37,12 +39,14 @@ export const configSchema = section({
       v.description(
         'What everyone may do: `pull`, or `push` as well. On loopback `push` unless set; elsewhere it must be set.',
       ),
+      v.examples(['pull']),
     ),
     delete: v.pipe(
       v.optional(flag),
       v.description(
         'Whether who may push may delete too: tags, manifests and blobs. On loopback `true` unless set; elsewhere `false`.',
       ),
+      v.examples([true]),
     ),
   }),
   push: section({
@@ -59,7 +63,11 @@ export const configSchema = section({
     ),
   }),
   bucket: section({
-    folder: v.pipe(v.optional(path), v.description('The bucket. Default: `bucket` in the data folder.')),
+    folder: v.pipe(
+      v.optional(path),
+      v.description('The bucket. Default: `bucket` in the data folder.'),
+      v.examples(['/srv/mirrorball/bucket']),
+    ),
     listen: v.pipe(
       v.optional(listen, '127.0.0.1:1971'),
       v.description('Where the bucket hands out blobs by signed URLs.'),
@@ -67,8 +75,12 @@ export const configSchema = section({
     url: v.pipe(
       v.optional(httpUrl),
       v.description(`Address of the bucket in redirects. Default: \`http://<bucket.listen>/${bucketName}\`.`),
+      v.examples([`https://blobs.example.com/${bucketName}`]),
     ),
-    region: v.pipe(v.optional(v.string(), 'auto'), v.description('Region that the signatures name.')),
+    region: v.pipe(
+      v.optional(v.pipe(v.string(regionMessage), v.minLength(1, regionMessage)), 'auto'),
+      v.description('Region that the signatures name.'),
+    ),
   }),
   edge: section({
     listen: v.pipe(v.optional(listen, '127.0.0.1:8787'), v.description('Where the edge serves pulls.')),
@@ -87,6 +99,7 @@ export const configSchema = section({
     origin_url: v.pipe(
       v.optional(originUrlRule),
       v.description('Where the edge finds the origin. Default: `http://<origin.listen>`.'),
+      v.examples(['http://192.0.2.7:1970']),
     ),
     memory_cache_mib: v.pipe(
       v.optional(wholeNumber(1, 65_536), 64),

@@ -7,33 +7,51 @@ export interface Setting {
   /** As in the file, sections joined by dots: `origin.listen`. */
   readonly path: string
   readonly environment: string
+  /** Variable that names a file with the value in it; of secrets only. */
+  readonly environmentFile: string | undefined
   /** Without dashes in front. */
   readonly option: string
   readonly about: string
   readonly default: string | undefined
+  /** A value that would do: the default, or one of the schema's examples. */
+  readonly example: string | undefined
+  /** Marked in the schema by `v.metadata({ secret: true })`: its value is never shown. */
+  readonly secret: boolean
 }
 
-/** Every setting, in the order of the schema. */
-export const settings: readonly Setting[] = collectSettings(configSchema.entries, [])
-
 export type Entries = Readonly<Record<string, v.GenericSchema>>
+export type SectionSchema = v.GenericSchema & { readonly entries: Entries }
 
-function collectSettings(entries: Entries, sections: readonly string[]): Setting[] {
-  return Object.entries(entries).flatMap(([name, schema]) => {
+/** Every setting, in the order of the schema. */
+export function settingsOf(schema: SectionSchema, sections: readonly string[] = []): Setting[] {
+  return Object.entries(schema.entries).flatMap(([name, entry]) => {
     const names = [...sections, name]
-    if (isSection(schema)) return collectSettings(schema.entries, names)
-    const fallback = v.getDefault(schema) as string | number | boolean | undefined
-    const path = names.join('.')
-    return [
-      {
-        path,
-        environment: `MIRRORBALL_${names.join('_').toUpperCase()}`,
-        option: optionName(path),
-        about: v.getDescription(schema) ?? '',
-        default: fallback === undefined ? undefined : `${fallback}`,
-      },
-    ]
+    return isSection(entry) ? settingsOf(entry, names) : [setting(entry, names)]
   })
+}
+
+/** Every setting of the product. */
+export const settings: readonly Setting[] = settingsOf(configSchema)
+
+function setting(schema: v.GenericSchema, names: readonly string[]): Setting {
+  const path = names.join('.')
+  const environment = `MIRRORBALL_${names.join('_').toUpperCase()}`
+  const fallback = asText(v.getDefault(schema))
+  const secret = v.getMetadata(schema)['secret'] === true
+  return {
+    path,
+    environment,
+    environmentFile: secret ? `${environment}_FILE` : undefined,
+    option: optionName(path),
+    about: v.getDescription(schema) ?? '',
+    default: fallback,
+    example: fallback ?? asText((v.getExamples(schema) as readonly unknown[])[0]),
+    secret,
+  }
+}
+
+function asText(value: unknown): string | undefined {
+  return value === undefined ? undefined : `${value as string | number | boolean}`
 }
 
 /** `up --edge workerd` reads better than `--edge-runtime workerd`. */
@@ -41,6 +59,6 @@ function optionName(path: string): string {
   return path === 'edge.runtime' ? 'edge' : path.replace(/[._]/g, '-')
 }
 
-export function isSection(schema: v.GenericSchema): schema is v.GenericSchema & { readonly entries: Entries } {
-  return 'entries' in schema
+export function isSection(schema: v.GenericSchema | undefined): schema is SectionSchema {
+  return schema !== undefined && 'entries' in schema
 }

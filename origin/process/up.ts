@@ -106,12 +106,15 @@ function endGroup(child: ChildProcess): void {
 }
 
 /** Command-line options as environment variables: the parts have options of their own. */
-function asEnvironment(options: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  const environment: Record<string, string> = {}
+function asEnvironment(options: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
+  const environment: Record<string, string | undefined> = {}
   if (options['config'] !== undefined) environment['MIRRORBALL_CONFIG'] = options['config']
-  for (const { option, environment: variable } of settings) {
+  for (const { option, environment: variable, environmentFile } of settings) {
     const given = options[option]
-    if (given !== undefined) environment[variable] = given
+    if (given === undefined) continue
+    environment[variable] = given
+    // The option counts before both variables, of which only one may be set.
+    if (environmentFile !== undefined) environment[environmentFile] = undefined
   }
   return environment
 }

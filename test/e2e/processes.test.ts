@@ -139,7 +139,12 @@ describe('what refuses to start', () => {
       /bucket\.url.*must be set/,
     ],
     ['a value that makes no sense', 'origin', { 'origin-listen': 'everywhere' }, /--origin-listen: must be HOST:PORT/],
-    ['an option there is not', 'origin', { 'origin-listne': '127.0.0.1:0' }, /there is no option --origin-listne/],
+    [
+      'an option there is not',
+      'origin',
+      { 'origin-listne': '127.0.0.1:0' },
+      /--origin-listne: there is no such option; did you mean --origin-listen\?/,
+    ],
   ]
 
   test.each(cases)('%s', async (_, verb, options, message) => {

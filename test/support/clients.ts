@@ -1,5 +1,5 @@
-// Real clients. Where one is missing its tests are skipped by name and say how to get it; where MIRRORBALL_REQUIRE_CLIENTS
-// is set, as in CI, they fail instead.
+// Real clients. Where one is missing its tests are skipped by name and say how to get it; where
+// MIRRORBALL_TEST_REQUIRE_CLIENTS is set, as in CI, they fail instead.
 
 import { execFile } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
@@ -24,7 +24,7 @@ export function missingClients(...clients: readonly Client[]): string | undefine
   if (clients.includes('dockerd') && process.geteuid?.() !== 0) reasons.push('dockerd needs root')
   if (reasons.length === 0) return undefined
   const reason = reasons.join(', ')
-  if (process.env['MIRRORBALL_REQUIRE_CLIENTS'] !== undefined) throw new Error(`required here: ${reason}`)
+  if (process.env['MIRRORBALL_TEST_REQUIRE_CLIENTS'] !== undefined) throw new Error(`required here: ${reason}`)
   return reason
 }
 

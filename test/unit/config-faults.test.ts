@@ -6,6 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { ConfigError } from '../../origin/config/config-error.ts'
 import { loadConfig } from '../../origin/config/load.ts'
 import { temporaryFolder } from '../support/stack.ts'
+import { settings } from '../../origin/config/settings.ts'
 import { faults, load } from './config-sources.ts'
 
 describe('the file', () => {
@@ -33,13 +34,24 @@ describe('the file', () => {
   })
 
   test.each([
-    ['no YAML', 'origin: [', /some\.yaml: is no YAML/],
+    ['no YAML', 'origin: [', /some\.yaml:1:10: is no YAML: Flow sequence/],
     ['a list', '- a\n- b', /some\.yaml: must be a mapping/],
     ['a text', 'hello', /some\.yaml: must be a mapping/],
+    ['several documents', 'data_dir: /a\n---\ndata_dir: /b', /some\.yaml:2:1: is no YAML/],
+    ['indented by tabs', 'log:\n\tlevel: info', /some\.yaml:2:1: is no YAML: Tabs/],
+    ['tagged with what there is not', 'data_dir: !env HOME', /some\.yaml:1:11: is no YAML: Unresolved tag/],
+    ['an alias of nothing', 'data_dir: *there', /some\.yaml: is no YAML: Unresolved alias/],
+    ['an alias of itself', 'log: &log\n  level: *log', /^log\.level: must be one of .*; got .*Circular/],
     ['a text where a section belongs', 'edge: workerd', /edge: /],
     ['a list where a section belongs', 'origin: [1]', /^origin/],
   ])('that is %s is a fault', async (_, file, message) => {
     expect((await faults({ file })).join('\n')).toMatch(message)
+  })
+
+  test('sets no other section that has the same settings by an alias', async () => {
+    const file = 'origin: &here\n  listen: 127.0.0.1:5\nbucket: *here'
+    const config = await load({ file, environment: { MIRRORBALL_ORIGIN_LISTEN: '127.0.0.1:6' } })
+    expect([config.origin.listen.port, config.bucket.listen.port]).toEqual([6, 5])
   })
 
   test('with a text where a section belongs is a fault also where the environment sets something in that section', async () => {
@@ -57,12 +69,73 @@ describe('faults', () => {
     })
     expect(told.toSorted()).toEqual([
       expect.stringMatching(/^--bucket-url: must be an http\(s\) URL .*; got "ftp:\/\/example.com"$/),
-      expect.stringMatching(/^MIRRORBALL_EDGE_RUNTIME: must be node or workerd; got "deno"$/),
+      expect.stringMatching(
+        /^MIRRORBALL_EDGE_RUNTIME: must be node or workerd; got "deno"; e\.g\. MIRRORBALL_EDGE_RUNTIME=node$/,
+      ),
       expect.stringMatching(/^MIRRORBALL_ORIGIN_LISTEN: must be HOST:PORT, e\.g\. .*; got "nowhere"$/),
-      expect.stringMatching(/^http\.drain_ms: must be a whole number from 0 to 3600000; got -1$/),
-      expect.stringMatching(/^log\.level: must be one of .*; got "loud"$/),
+      expect.stringMatching(
+        /^http\.drain_ms: must be a whole number from 0 to 3600000; got -1; e\.g\. drain_ms: 30000$/,
+      ),
+      expect.stringMatching(/^log\.level: must be one of .*; got "loud"; e\.g\. level: info$/),
       expect.stringMatching(/^spare: there is no such setting/),
     ])
+  })
+
+  test.each([
+    ['a setting', 'data_dir: /a\nlog:\ndata_dir: /b', 'data_dir', '1 and 3'],
+    ['a section', 'log:\n  level: info\nhttp:\nlog:\n', 'log', '1 and 4'],
+    ['a setting in a section', 'log:\n  level: info\n  level: info', 'log.level', '2 and 3'],
+    ['a setting three times', 'log: {level: info,\n  level: info,\n  level: info}', 'log.level', '1 and 2 and 3'],
+  ])('are: %s given twice in the file, with both lines', async (_, file, key, lines) => {
+    expect(await faults({ file })).toEqual([
+      expect.stringMatching(`^${key}: is given more than once, in lines ${lines} of .*some\\.yaml$`),
+    ])
+  })
+
+  test.each([
+    ['nothing', '', 'nothing \\(to have the default, leave the line out\\)'],
+    ['an empty text', "''", '""'],
+    ['a list', '[1, 2]', '\\[ 1, 2 \\]'],
+    ['a mapping', '{a: b}', "\\{ a: 'b' \\}"],
+  ])('are: %s where a value belongs, whatever the setting', async (_, value, got) => {
+    for (const { path } of settings) {
+      const [section = '', name] = path.split('.')
+      const file = name === undefined ? `${section}: ${value}` : `${section}:\n  ${name}: ${value}`
+      expect(await faults({ file })).toEqual([
+        expect.stringMatching(`^${path}: must be .*; got ${got}(?:; e\\.g\\. .+)?$`),
+      ])
+    }
+  })
+
+  test('are told of the file and of the environment at once, the file being no YAML', async () => {
+    const told = await faults({ file: 'log: [', environment: { MIRRORBALL_LOG_LEVEL: 'loud' } })
+    expect(told).toEqual([
+      expect.stringContaining('some.yaml:1:7: is no YAML'),
+      expect.stringMatching(/^MIRRORBALL_LOG_LEVEL: /),
+    ])
+  })
+
+  test('tell nothing secret of a URL', async () => {
+    const file =
+      'bucket:\n  url: https://u:sesame@example.com:99999/b?sig=sesame\nedge: https://sesame@example.com/#sesame'
+    const told = await faults({ file })
+    expect(told).toHaveLength(2)
+    expect(told.join()).not.toContain('sesame')
+  })
+
+  test.each([': [sesame', ': !sesame x', ': *sesame', ': |sesame\n', ': "x" sesame', ': sesame\n- x', ': @sesame'])(
+    'tell no part of the file where it is no YAML, as in key%j',
+    async (rest) => {
+      const told = await faults({ file: `key${rest}` })
+      expect(told.join()).toContain('is no YAML')
+      expect(told.join()).not.toContain('sesame')
+    },
+  )
+
+  test('tell the beginning of what is too long', async () => {
+    const [told = ''] = await faults({ environment: { MIRRORBALL_LOG_LEVEL: 'x'.repeat(100_000) } })
+    expect(told).toContain('xxx…')
+    expect(told.length).toBeLessThan(500)
   })
 
   test.each([
@@ -89,8 +162,8 @@ describe('faults', () => {
     ['MIRRORBALL_ORIGIN_LISTEN', ''],
     ['MIRRORBALL_BUCKET_URL', 'bucket.example.com'],
     ['MIRRORBALL_BUCKET_URL', 'http://bucket.example.com/'],
-    ['MIRRORBALL_BUCKET_URL', 'http://bucket.example.com/b?x=1'],
-    ['MIRRORBALL_BUCKET_URL', 'http://bucket.example.com/b#x'],
+    ['MIRRORBALL_BUCKET_URL', 'http://bucket.example.com/b?***'],
+    ['MIRRORBALL_BUCKET_URL', 'http://bucket.example.com/b#***'],
     ['MIRRORBALL_BUCKET_URL', 'http://'],
     ['MIRRORBALL_BUCKET_URL', 'http://bucket.example.com:99999'],
     ['MIRRORBALL_BUCKET_URL', 'http://[::1'],
@@ -105,10 +178,16 @@ describe('faults', () => {
     ['MIRRORBALL_ACCESS_ANONYMOUS', 'Push'],
     ['MIRRORBALL_ACCESS_ANONYMOUS', 'none'],
     ['MIRRORBALL_LOG_LEVEL', 'INFO'],
+    ['MIRRORBALL_LOG_LEVEL', ''],
+    ['MIRRORBALL_ACCESS_DELETE', 'yes'],
+    ['MIRRORBALL_DATA_DIR', ''],
+    ['MIRRORBALL_BUCKET_REGION', ''],
+    ['MIRRORBALL_HTTP_DRAIN_MS', ''],
   ])('are: %s=%s, and the fault says what it got', async (variable, value) => {
     expect(await faults({ environment: { [variable]: value } })).toEqual([
-      // A number may be told without quotes.
-      expect.stringMatching(new RegExp(`^${variable}: .*; got "?${escaped(value)}"?$`)),
+      expect.stringMatching(
+        new RegExp(`^${variable}: must (?:be|have) .*; got "${escaped(value)}"(?:; e\\.g\\. ${variable}=.+)?$`),
+      ),
     ])
   })
 

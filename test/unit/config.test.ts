@@ -32,11 +32,16 @@ const inFile = (path: string, value: string) => {
   return name === undefined ? `${section}: ${value}` : `${section}:\n  ${name}: ${value}`
 }
 
-describe.each(settings)('$path', ({ path, option, environment, about, default: fallback }) => {
+describe.each(settings)('$path', ({ path, option, environment, about, example, default: fallback }) => {
   const [one, two] = samplesOf(path)
 
   test('says what it is for', () => {
     expect(about).toMatch(/^[A-Z`].*\.$/)
+  })
+
+  test('has an example, which is taken', async () => {
+    expect(example).toBeDefined()
+    expect(at(await load({ environment: { [environment]: example ?? '' } }), path)).toBeDefined()
   })
 
   test('has the default that it says', async () => {
@@ -59,13 +64,13 @@ describe.each(settings)('$path', ({ path, option, environment, about, default: f
   })
 
   test('at fault is named by where it came from', async () => {
-    const bad = path === 'data_dir' || path === 'bucket.folder' ? '' : path === 'bucket.region' ? undefined : '\t'
-    if (bad === undefined) return // Any text is a region.
+    const takesAnyText = ['data_dir', 'bucket.folder', 'bucket.region'].includes(path)
+    const bad = takesAnyText ? '' : '\t'
     expect(await faults({ environment: { [environment]: bad } })).toEqual([
       expect.stringContaining(`${environment}: must be`),
     ])
     expect(await faults({ options: { [option]: bad } })).toEqual([expect.stringContaining(`--${option}: must be`)])
-    expect(await faults({ file: inFile(path, '[1]') })).toEqual([expect.stringContaining(`${path}: `)])
+    expect(await faults({ file: inFile(path, '[1]') })).toEqual([expect.stringContaining(`${path}: must be`)])
   })
 })
 

@@ -4,6 +4,7 @@ import { parseArgs } from 'citty'
 import { describe, expect, test } from 'vitest'
 import { givenOptions, optionArgs } from '../../origin/cli/options.ts'
 import { settings } from '../../origin/config/settings.ts'
+import { faults } from './config-sources.ts'
 
 const given = (...args: string[]) => givenOptions(parseArgs(args, optionArgs))
 
@@ -32,13 +33,26 @@ describe('an option', () => {
   })
 
   test.each([
-    ['there is not', ['--orgin-listen', '127.0.0.1:1'], '--orgin-listen'],
-    ['there is not, without a value', ['--verbose'], '--verbose'],
-    ['has no value', ['--origin-listen'], '--origin-listen'],
-    ['has an empty value', ['--origin-listen='], '--origin-listen'],
-    ['is turned off', ['--no-origin-listen'], 'origin-listen'],
-  ])('that %s is refused by its name', (_, args, name) => {
-    expect(() => given(...args)).toThrow(name)
+    ['there is not', ['--orgin-listen', '127.0.0.1:1'], '--orgin-listen: there is no such option'],
+    ['there is not, without a value', ['--verbose'], '--verbose: there is no such option'],
+    ['there is not, in one letter', ['-v'], '--v: there is no such option'],
+    ['there is not, spelled otherwise', ['--orginListen=a'], '--orginListen: there is no such option'],
+    ['has no value', ['--origin-listen'], '--origin-listen: must be HOST:PORT'],
+    ['has an empty value', ['--origin-listen='], '--origin-listen: must be HOST:PORT'],
+    ['has no value, spelled otherwise', ['--originListen'], '--origin-listen: must be HOST:PORT'],
+    ['is turned off', ['--no-origin-listen'], '--origin-listen: must be HOST:PORT'],
+    ['names no file', ['--config='], '--config: must be the path of a file'],
+  ])('that %s is refused by its name, and is all that is', async (_, args, message) => {
+    expect(await faults({ options: given(...args) })).toEqual([expect.stringContaining(message)])
+  })
+
+  test('that is wrong is told with all others', async () => {
+    const options = given('--orgin-listen', 'a', '--log-level', 'loud', '--edge-runtime=node')
+    expect((await faults({ options })).map((line) => line.split(':')[0])).toEqual([
+      '--orgin-listen',
+      '--edge-runtime',
+      '--log-level',
+    ])
   })
 })
 
