@@ -29,10 +29,11 @@ export const originUrl = v.config(
 /** A whole number, as a number or in digits, both limits included. */
 export function wholeNumber(least: number, most: number) {
   const message = `must be a whole number from ${least} to ${most}`
-  return v.pipe(
-    v.union([v.number(), v.pipe(v.string(), v.regex(/^\d{1,15}$/), v.toNumber())], message),
-    v.check((number) => Number.isInteger(number) && number >= least && number <= most, message),
+  const inLimits = v.config(
+    v.pipe(v.number(message), v.minValue(least, message), v.maxValue(most, message), v.integer(message)),
+    { abortPipeEarly: true },
   )
+  return v.union([inLimits, v.pipe(v.string(), v.regex(/^\d{1,15}$/), v.toNumber(), inLimits)], message)
 }
 
 /** A yes or no. */
