@@ -2,12 +2,14 @@
 
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { InferOutput } from 'valibot'
 import { ConfigError } from '../../origin/config/config-error.ts'
-import { loadConfig } from '../../origin/config/load.ts'
-import type { Config } from '../../origin/config/schema.ts'
+import { type LoadedConfig, readConfig } from '../../origin/config/load.ts'
+import { type Config, configSchema } from '../../origin/config/schema.ts'
+import type { SectionSchema } from '../../origin/config/settings.ts'
 import { temporaryFolder } from '../support/stack.ts'
 
-interface Sources {
+export interface Sources {
   /** Content of `some.yaml`. */
   readonly file?: string
   readonly options?: Readonly<Record<string, string>>
@@ -15,22 +17,25 @@ interface Sources {
 }
 
 /** Always with a file, so that one that lies in the working folder plays no part. */
-export async function load({ file = '', options = {}, environment = {} }: Sources = {}): Promise<Config> {
+export async function readWith<const Schema extends SectionSchema>(
+  schema: Schema,
+  { file = '', options = {}, environment = {} }: Sources,
+): Promise<LoadedConfig<InferOutput<Schema>>> {
   const folder = await temporaryFolder()
   try {
     const config = join(folder.path, 'some.yaml')
     await writeFile(config, file)
-    return await loadConfig({ options: { config, ...options }, environment })
+    return await readConfig(schema, { options: { config, ...options }, environment })
   } finally {
     await folder.remove()
   }
 }
 
 /** What is wrong, a line a fault. Rejects where the configuration is taken. */
-export async function faults(sources: Sources): Promise<string[]> {
-  let config: Config
+export async function faultsWith(schema: SectionSchema, sources: Sources): Promise<string[]> {
+  let config: unknown
   try {
-    config = await load(sources)
+    ;({ config } = await readWith(schema, sources))
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     return error.message
@@ -39,4 +44,14 @@ export async function faults(sources: Sources): Promise<string[]> {
       .map((line) => line.trim())
   }
   throw new Error(`the configuration was taken: ${JSON.stringify(config)}`)
+}
+
+/** With the product's schema. */
+export async function load(sources: Sources = {}): Promise<Config> {
+  return (await readWith(configSchema, sources)).config
+}
+
+/** With the product's schema. */
+export function faults(sources: Sources): Promise<string[]> {
+  return faultsWith(configSchema, sources)
 }
