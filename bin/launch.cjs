@@ -11,6 +11,7 @@ const { existsSync, readFileSync, rmSync, writeFileSync } = require('node:fs')
 const { constants } = require('node:os')
 const { join, resolve } = require('node:path')
 const { pathToFileURL } = require('node:url')
+const { bundle } = require('./bundle.cjs')
 
 const root = resolve(__dirname, '..')
 const stampFile = join(root, 'node_modules', '.installed-from')
@@ -25,8 +26,9 @@ async function main([program, ...args]) {
   await installOnce()
   stopWithNpm()
   if (nodeMajor(process.versions.node) >= 24) {
-    process.argv = [process.execPath, resolve(root, program), ...args]
-    await import(pathToFileURL(resolve(root, program)).href)
+    const file = program === 'origin/cli/main.ts' ? bundle(root, program) : resolve(root, program)
+    process.argv = [process.execPath, file, ...args]
+    await import(pathToFileURL(file).href)
     return
   }
   await runUnderBundledNode([program, ...args])

@@ -1,7 +1,8 @@
 // Mirrorball as `npm start` runs it: bucket, origin and edge under one supervisor.
 
 import { readFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
+import { cliFile } from '../../test/support/stack.ts'
 import { answers, freePort, processTree, startServer } from '../processes.ts'
 import type { Peer } from './peer.ts'
 
@@ -21,7 +22,7 @@ export async function startMirrorball(folder: string, edge: EdgeForm = 'node, fo
   const server = startServer(
     process.execPath,
     [
-      resolve(import.meta.dirname, '../../origin/cli/main.ts'),
+      cliFile,
       'up',
       `--data-dir=${folder}`,
       '--log-level=warn',

@@ -2,9 +2,8 @@
 
 import { build, stop as stopEsbuild } from 'esbuild'
 import { readFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
-
-const projectFolder = resolve(import.meta.dirname, '../..')
+import { join } from 'node:path'
+import { projectFolder } from './project-folder.ts'
 
 /** Writes the bundled worker to `outfile`. */
 export async function buildWorker(outfile: string): Promise<void> {

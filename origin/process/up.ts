@@ -6,8 +6,6 @@ import type { Config } from '../config/schema.ts'
 import { settings } from '../config/settings.ts'
 import type { ReadyMessage, Running } from './service.ts'
 
-const cliFile = resolve(import.meta.dirname, '../cli/main.ts')
-
 type Part = 'bucket' | 'origin' | 'edge'
 
 interface StartedPart {
@@ -76,9 +74,9 @@ export async function startAll({ config, options, say }: UpOptions): Promise<Run
   }
 }
 
-/** In a process group of its own, so that Ctrl-C reaches only the supervisor, which stops the parts in order. */
+/** The same program under another verb, in a process group of its own, so that Ctrl-C reaches only the supervisor, which stops the parts in order. */
 function startPart(part: Part, environment: Record<string, string | undefined>): StartedPart {
-  const child = spawn(process.execPath, [cliFile, part], {
+  const child = spawn(process.execPath, [process.argv[1] ?? '', part], {
     env: environment,
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

@@ -2,13 +2,22 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { ReadyMessage } from '../../origin/process/service.ts'
 
 export const projectFolder = resolve(import.meta.dirname, '../..')
-const cliFile = join(projectFolder, 'origin/cli/main.ts')
+/** What users run. */
+export const cliFile = (createRequire(import.meta.url)('../../bin/bundle.cjs') as BundleModule).bundle(
+  projectFolder,
+  'origin/cli/main.ts',
+)
+
+interface BundleModule {
+  bundle(root: string, program: string): string
+}
 
 /** One line of a process's log. */
 export type LogLine = Readonly<Record<string, string | number | undefined>>
