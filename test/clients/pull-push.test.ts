@@ -4,15 +4,10 @@
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { type PublishedImage, publishedImage, watchBlobTraffic } from '../support/blob-traffic.ts'
-import { missingClients } from '../support/clients.ts'
+import { referenceAt } from '../support/clients/image-client.ts'
+import { type ImageClients, neededFor, startClients } from '../support/clients/image-clients.ts'
+import { describeWith } from '../support/clients/programs.ts'
 import { makeImage, type TestImage } from '../support/image.ts'
-import {
-  clientNames,
-  type ImageClients,
-  neededForClients,
-  referenceAt,
-  startClients,
-} from '../support/image-clients.ts'
 import { type Stack, startStack, temporaryFolder } from '../support/stack.ts'
 
 const mib = 1024 * 1024
@@ -24,15 +19,16 @@ const images = [
 /** How long a log line may take to reach us. */
 const soon = { timeout: 10_000 }
 
-const missing = missingClients(...neededForClients)
+const clientNames = ['skopeo', 'crane', 'docker'] as const
 
-describe.skipIf(missing !== undefined)(`images from client to client (${missing ?? clientNames.join(', ')})`, () => {
-  let clients: ImageClients
+describeWith(neededFor(clientNames), 'images from client to client', () => {
+  let clients: ImageClients<(typeof clientNames)[number]>
   const made = new Map<string, TestImage>()
 
   beforeAll(async () => {
-    clients = await startClients()
-    return () => clients.stop()
+    const started = await startClients(clientNames)
+    clients = started.clients
+    return started.stop
   })
 
   beforeAll(async () => {

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { missingClients } from '../support/clients.ts'
+import { missingClients } from '../support/clients/programs.ts'
 import { type Distribution, startDistribution } from '../support/distribution.ts'
 import { pushImage } from '../support/http-client.ts'
 import { asManifest, blobsOf, filesIn, pushContent, questions, type Repository } from '../support/registry-content.ts'

@@ -42,6 +42,18 @@ export function watchBlobTraffic(log: (part: 'edge' | 'bucket') => readonly LogL
   }
 }
 
+/** Digests of the blobs that a process sends whole by itself from now on, by its log. Each comes once, sorted. */
+export function blobsSent(log: readonly LogLine[]): () => readonly string[] {
+  const before = log.length
+  return () =>
+    log
+      .slice(before)
+      .filter(({ method, route, status }) => method === 'GET' && route === 'blob' && status === 200)
+      .map(({ digest }) => String(digest))
+      .filter(isFirst)
+      .sort()
+}
+
 const blobPath = /^.*\/blobs\/([a-z0-9]+)\/[0-9a-f]{2}\/([0-9a-f]+)\/data$/
 
 export interface PublishedImage {
@@ -50,16 +62,38 @@ export interface PublishedImage {
   readonly blobs: readonly SentBlob[]
 }
 
-/** What a registry has under a tag. */
-export async function publishedImage(base: string, name: string, tag: string): Promise<PublishedImage> {
-  const accept = 'application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json'
-  const response = await fetch(`${base}/v2/${name}/manifests/${tag}`, { headers: { Accept: accept } })
-  if (!response.ok) throw new Error(`${name}:${tag} was answered ${response.status}: ${await response.text()}`)
+/** What a registry has under a tag, or under a digest. */
+export async function publishedImage(base: string, name: string, reference: string): Promise<PublishedImage> {
+  const response = await publishedManifest(base, name, reference)
   const { config, layers } = (await response.json()) as ImageManifest
   return {
-    digest: response.headers.get('Docker-Content-Digest') ?? '',
+    digest: digestOf(response),
     blobs: [config, ...layers].map(({ digest, size }) => ({ digest, sizeBytes: size })).sort(byDigest),
   }
+}
+
+export interface PublishedIndex {
+  readonly digest: string
+  /** In the order of the index. */
+  readonly images: readonly PublishedImage[]
+}
+
+/** The same of an index. */
+export async function publishedIndex(base: string, name: string, tag: string): Promise<PublishedIndex> {
+  const response = await publishedManifest(base, name, tag)
+  const { manifests } = (await response.json()) as { readonly manifests: readonly { readonly digest: string }[] }
+  const images = await Promise.all(manifests.map(({ digest }) => publishedImage(base, name, digest)))
+  return { digest: digestOf(response), images }
+}
+
+async function publishedManifest(base: string, name: string, reference: string): Promise<Response> {
+  const response = await fetch(`${base}/v2/${name}/manifests/${reference}`)
+  if (!response.ok) throw new Error(`${name} ${reference} was answered ${response.status}: ${await response.text()}`)
+  return response
+}
+
+function digestOf(response: Response): string {
+  return response.headers.get('Docker-Content-Digest') ?? ''
 }
 
 function isFirst(digest: string, at: number, all: readonly string[]): boolean {

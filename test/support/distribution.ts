@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { findClient } from './clients.ts'
+import { findClient } from './clients/programs.ts'
 import { temporaryFolder } from './stack.ts'
 
 export interface Distribution {

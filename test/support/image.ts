@@ -13,32 +13,88 @@ export interface BlobFile {
   readonly sizeBytes: number
 }
 
-export interface TestImage {
-  /** The folder with the layout; its image is tagged `latest` there. */
-  readonly folder: string
+/** One image of an OCI layout. */
+interface ImageFiles {
   readonly manifest: BlobFile
   readonly config: BlobFile
   readonly layers: readonly BlobFile[]
 }
 
+export interface TestImage extends ImageFiles {
+  /** The folder with the layout; its image is tagged `latest` there. */
+  readonly folder: string
+}
+
+/** Images of several architectures under one index. */
+export interface TestIndex {
+  /** The folder with the layout; its index is tagged `latest` there. */
+  readonly folder: string
+  readonly index: BlobFile
+  /** Each image with a layout of its own, too, in the order of the index. */
+  readonly images: readonly (TestImage & { readonly architecture: string })[]
+}
+
 const manifestType = 'application/vnd.oci.image.manifest.v1+json'
+const indexType = 'application/vnd.oci.image.index.v1+json'
+
+/** Debian, Docker and Go call the same architecture amd64. */
+const ownArchitecture = process.arch === 'x64' ? 'amd64' : process.arch
 
 /** @param layerSizes bytes of the one file in each layer; its content cannot be compressed */
-export async function makeImage(folder: string, seed: string, layerSizes: readonly number[]): Promise<TestImage> {
-  const blobs = join(folder, 'blobs', 'sha256')
+export async function makeImage(
+  folder: string,
+  seed: string,
+  layerSizes: readonly number[],
+  architecture = ownArchitecture,
+): Promise<TestImage> {
+  const image = await writeImage(folder, seed, layerSizes, architecture)
+  await writeLayout(folder, descriptor(manifestType, image.manifest))
+  return { folder, ...image }
+}
+
+/** @param folder gets a folder for the index, and one for each image
+ * @param architectures the images of the index; each has layers of its own */
+export async function makeIndex(
+  folder: string,
+  seed: string,
+  layerSizes: readonly number[],
+  architectures: readonly string[],
+): Promise<TestIndex> {
+  const images = []
+  const layout = join(folder, 'index')
+  for (const architecture of architectures) {
+    const image = [`${seed}-${architecture}`, layerSizes, architecture] as const
+    await writeImage(layout, ...image)
+    images.push({ architecture, ...(await makeImage(join(folder, architecture), ...image)) })
+  }
+  const manifests = images.map(({ manifest, architecture }) => ({
+    ...descriptor(manifestType, manifest),
+    platform: { os: 'linux', architecture },
+  }))
+  const index = await writeBlob(blobsOf(layout), JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests }))
+  await writeLayout(layout, descriptor(indexType, index))
+  return { folder: layout, index, images }
+}
+
+async function writeImage(
+  folder: string,
+  seed: string,
+  layerSizes: readonly number[],
+  architecture: string,
+): Promise<ImageFiles> {
+  const blobs = blobsOf(folder)
   await mkdir(blobs, { recursive: true })
   const layers: BlobFile[] = []
   for (const [at, sizeBytes] of layerSizes.entries()) layers.push(await makeLayer(blobs, `${seed}-${at}`, sizeBytes))
   const config = await writeBlob(
     blobs,
     JSON.stringify({
-      architecture: process.arch === 'x64' ? 'amd64' : process.arch,
+      architecture,
       os: 'linux',
       config: { Cmd: ['/none'] },
       rootfs: { type: 'layers', diff_ids: layers.map(({ digest }) => digest) },
     }),
   )
-  const descriptor = (mediaType: string, { digest, sizeBytes }: BlobFile) => ({ mediaType, digest, size: sizeBytes })
   const manifest = await writeBlob(
     blobs,
     JSON.stringify({
@@ -48,15 +104,22 @@ export async function makeImage(folder: string, seed: string, layerSizes: readon
       layers: layers.map((layer) => descriptor('application/vnd.oci.image.layer.v1.tar', layer)),
     }),
   )
-  const index = {
-    schemaVersion: 2,
-    manifests: [
-      { ...descriptor(manifestType, manifest), annotations: { 'org.opencontainers.image.ref.name': 'latest' } },
-    ],
-  }
+  return { manifest, config, layers }
+}
+
+async function writeLayout(folder: string, tagged: object): Promise<void> {
+  const annotations = { 'org.opencontainers.image.ref.name': 'latest' }
+  const index = { schemaVersion: 2, manifests: [{ ...tagged, annotations }] }
   await writeFile(join(folder, 'index.json'), JSON.stringify(index))
   await writeFile(join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}')
-  return { folder, manifest, config, layers }
+}
+
+function blobsOf(folder: string): string {
+  return join(folder, 'blobs', 'sha256')
+}
+
+function descriptor(mediaType: string, { digest, sizeBytes }: BlobFile): object {
+  return { mediaType, digest, size: sizeBytes }
 }
 
 async function writeBlob(blobs: string, content: string): Promise<BlobFile> {

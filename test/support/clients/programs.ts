@@ -5,27 +5,48 @@ import { execFile } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
+import { describe } from 'vitest'
 
-const howToInstall = {
+/** On Debian, `.ci/install-clients` installs all of them; the versions of those that it builds are in `.ci/go-clients`. */
+export const howToInstall = {
   skopeo: 'apt-get install skopeo',
-  crane: 'go install github.com/google/go-containerregistry/cmd/crane@v0.22.1',
+  podman: 'apt-get install podman',
+  buildah: 'apt-get install buildah',
+  containerd: 'apt-get install containerd',
+  ctr: 'apt-get install containerd',
   dockerd: 'apt-get install docker.io',
   docker: 'apt-get install docker.io (or docker-cli)',
-  registry: 'go install github.com/distribution/distribution/v3/cmd/registry@v3.1.2',
+  crane: '.ci/install-clients crane',
+  regctl: '.ci/install-clients regctl',
+  oras: '.ci/install-clients oras',
+  helm: '.ci/install-clients helm',
+  cosign: '.ci/install-clients cosign',
+  registry: '.ci/install-clients registry',
 } as const
 
 export type Client = keyof typeof howToInstall
+
+/** These mount, chown or make namespaces. */
+const needRoot: readonly Client[] = ['dockerd', 'containerd', 'podman', 'buildah']
 
 /** What stands in the way of running these clients; undefined where nothing does. */
 export function missingClients(...clients: readonly Client[]): string | undefined {
   const reasons = clients
     .filter((client) => findClient(client) === undefined)
     .map((client) => `${client} is not installed (${howToInstall[client]})`)
-  if (clients.includes('dockerd') && process.geteuid?.() !== 0) reasons.push('dockerd needs root')
+  const isRoot = process.geteuid?.() === 0
+  if (!isRoot)
+    reasons.push(...clients.filter((client) => needRoot.includes(client)).map((client) => `${client} needs root`))
   if (reasons.length === 0) return undefined
   const reason = reasons.join(', ')
   if (process.env['MIRRORBALL_TEST_REQUIRE_CLIENTS'] !== undefined) throw new Error(`required here: ${reason}`)
   return reason
+}
+
+/** A suite that runs these clients. Where one is missing it is skipped, and its title says why. */
+export function describeWith(clients: readonly Client[], title: string, suite: () => void): void {
+  const missing = missingClients(...clients)
+  describe.skipIf(missing !== undefined)(missing === undefined ? title : `${title} (${missing})`, suite)
 }
 
 /** Path of the executable: on PATH, or where Go installs. */

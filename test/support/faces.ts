@@ -1,0 +1,61 @@
+// One registry with every face that pulls can come to, over one bucket: the origin, an edge on Node and one in workerd.
+
+import { blobsSent, watchBlobTraffic } from './blob-traffic.ts'
+import { anyPorts, type EdgeRuntime, type Part, startPart, temporaryFolder } from './stack.ts'
+
+export const faceNames = ['origin', 'edge on Node', 'edge in workerd'] as const
+
+export type Face = (typeof faceNames)[number]
+
+export interface Faces {
+  readonly url: (face: Face) => string
+  /**
+   * Watches a face from now on.
+   *
+   * @returns digests of the blobs that it gave to clients whole, each once, sorted: the origin by itself, an edge by a
+   *   redirect to the bucket, which then handed it out
+   */
+  readonly watchBlobs: (face: Face) => () => readonly string[]
+  readonly stop: () => Promise<void>
+}
+
+export async function startFaces(): Promise<Faces> {
+  const data = await temporaryFolder()
+  const options = { 'data-dir': data.path, ...anyPorts }
+  const started: Part[] = []
+  const stop = async () => {
+    for (const part of started.toReversed()) await part.stop()
+    await data.remove()
+  }
+  const start = async (...args: Parameters<typeof startPart>) => {
+    const part = await startPart(...args)
+    started.push(part)
+    return part
+  }
+  try {
+    const bucket = await start('bucket', options)
+    const origin = await start('origin', options)
+    const startEdge = (edge: EdgeRuntime) =>
+      start('edge', { ...options, edge, 'bucket-url': bucket.url, 'edge-origin-url': origin.url })
+    const parts: Readonly<Record<Face, Part>> = {
+      origin,
+      'edge on Node': await startEdge('node'),
+      'edge in workerd': await startEdge('workerd'),
+    }
+    return {
+      url: (face) => parts[face].url,
+      watchBlobs(face) {
+        if (face === 'origin') return blobsSent(origin.log)
+        const traffic = watchBlobTraffic((part) => (part === 'edge' ? parts[face] : bucket).log)
+        return () => {
+          const handedOut = new Set(traffic.handedOut().map(({ digest }) => digest))
+          return traffic.redirected().filter((digest) => handedOut.has(digest))
+        }
+      },
+      stop,
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
