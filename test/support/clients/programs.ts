@@ -16,18 +16,21 @@ export const howToInstall = {
   ctr: 'apt-get install containerd',
   dockerd: 'apt-get install docker.io',
   docker: 'apt-get install docker.io (or docker-cli)',
+  busybox: 'apt-get install busybox-static',
   crane: '.ci/install-clients crane',
   regctl: '.ci/install-clients regctl',
   oras: '.ci/install-clients oras',
   helm: '.ci/install-clients helm',
   cosign: '.ci/install-clients cosign',
+  buildkitd: '.ci/install-clients buildkitd',
+  'docker-buildx': '.ci/install-clients docker-buildx',
   registry: '.ci/install-clients registry',
 } as const
 
 export type Client = keyof typeof howToInstall
 
 /** These mount, chown or make namespaces. */
-const needRoot: readonly Client[] = ['dockerd', 'containerd', 'podman', 'buildah']
+const needRoot: readonly Client[] = ['dockerd', 'containerd', 'buildkitd', 'podman', 'buildah']
 
 /** What stands in the way of running these clients; undefined where nothing does. */
 export function missingClients(...clients: readonly Client[]): string | undefined {
@@ -67,17 +70,24 @@ function isExecutable(file: string): boolean {
   }
 }
 
-/** Runs a client to its end and returns what it printed. Rejects with all of it where it fails. */
+/**
+ * Runs a client to its end and returns what it printed. Rejects with all of it where it fails.
+ *
+ * @param environment on top of our own
+ * @param workingFolder for clients that take file names as they are given
+ */
 export async function runClient(
   client: Client,
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
+  workingFolder?: string,
 ): Promise<string> {
   const path = findClient(client)
   if (path === undefined) throw new Error(`${client} is not installed`)
   try {
     const { stdout } = await promisify(execFile)(path, [...args], {
       env: { ...process.env, ...environment },
+      cwd: workingFolder,
       maxBuffer: 64 * 1024 * 1024,
       timeout: 240_000,
     })
