@@ -13,6 +13,7 @@ interface Stored {
   readonly diffIds: readonly string[]
 }
 
+/** podman or buildah with a storage of its own. */
 interface Tool {
   /** Runs one command; returns what it printed. */
   readonly run: (...args: readonly string[]) => Promise<string>
@@ -40,8 +41,8 @@ export async function startBuildah(): Promise<ImageClient> {
   })
 }
 
-/** With a storage of its own, which needs nothing of the file system it is on. */
-async function startTool(client: Client & ('podman' | 'buildah')): Promise<Tool> {
+/** Its storage needs nothing of the file system it is on. */
+export async function startTool(client: Client & ('podman' | 'buildah')): Promise<Tool> {
   const folder = await temporaryFolder()
   const storage = [`--root=${folder.path}/root`, `--runroot=${folder.path}/run`, '--storage-driver=vfs']
   return {
