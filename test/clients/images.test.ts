@@ -13,7 +13,7 @@ import { temporaryFolder } from '../support/stack.ts'
 const kib = 1024
 const sizes = {
   'of one layer': [300 * kib],
-  'of 25 small layers': Array.from({ length: 25 }, (_, at) => at * kib),
+  'of 20 small layers': Array.from({ length: 20 }, (_, at) => at * kib),
 } as const
 const architectures = ['amd64', 'arm64', 'riscv64'] as const
 
@@ -58,9 +58,11 @@ for (const name of imageClientNames) {
         published = await publishedImage(faces.url('origin'), repository, 'latest')
       })
 
-      test.runIf(keepsDigests === 'all')('keeps its digest', () => {
-        expect(published.digest).toBe(image.manifest.digest)
-      })
+      if (keepsDigests === 'all') {
+        test('keeps its digest', () => {
+          expect(published.digest).toBe(image.manifest.digest)
+        })
+      }
 
       test.each(faceNames)('is pulled whole from the %s', async (face) => {
         const given = faces.watchBlobs(face)
@@ -81,14 +83,18 @@ for (const name of imageClientNames) {
         published = await publishedIndex(faces.url('origin'), repository, 'latest')
       })
 
-      test.runIf(keepsDigests === 'all')('keeps its digest', () => {
-        expect(published.digest).toBe(index.index.digest)
-      })
+      if (keepsDigests === 'all') {
+        test('keeps its digest', () => {
+          expect(published.digest).toBe(index.index.digest)
+        })
+      }
 
-      test.runIf(keepsDigests !== 'nothing')('keeps the digests of its images', () => {
-        const digests = published.images.map(({ digest }) => digest)
-        expect(digests).toEqual(index.images.map(({ manifest }) => manifest.digest))
-      })
+      if (keepsDigests !== 'nothing') {
+        test('keeps the digests of its images', () => {
+          const digests = published.images.map(({ digest }) => digest)
+          expect(digests).toEqual(index.images.map(({ manifest }) => manifest.digest))
+        })
+      }
 
       test.each(faceNames)('is pulled whole from the %s', async (face) => {
         const given = faces.watchBlobs(face)
