@@ -15,6 +15,7 @@ import { startWorkerdEdge } from './edge-workerd.ts'
 import { listenHttp } from './http-listener.ts'
 import { createPooledFetch } from './pooled-fetch.ts'
 import type { Running } from './service.ts'
+import { streamingFetch } from './streaming-fetch.ts'
 import { createLog, systemClock, systemRandom } from './system-ports.ts'
 
 /** The edge on the runtime that the configuration names. */
@@ -51,7 +52,7 @@ async function startNodeEdge(config: Config): Promise<Running> {
       originUrl: originUrl(config),
       timeoutMs: config.edge.origin_timeout_ms,
       clock: systemClock,
-      fetch,
+      fetch: streamingFetch,
     }),
     bucketTimeoutMs: config.edge.bucket_timeout_ms,
   })

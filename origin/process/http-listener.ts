@@ -1,12 +1,13 @@
 // An HTTP listener that can be drained.
 
-import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
+import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import type { AddressInfo } from 'node:net'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { toResponse } from '../../shared/http/answer.ts'
 import { errorAnswer } from '../../shared/http/write-error.ts'
 import { OciError } from '../../shared/protocol/errors.ts'
 import type { ListenAddress } from '../config/schema.ts'
+import { outsideApp, refuseMalformed, severalHosts } from './malformed-requests.ts'
 
 export interface HttpListener {
   /** With the port that was really taken. */
@@ -21,20 +22,23 @@ export async function listenHttp(options: {
   readonly address: ListenAddress
   readonly idleTimeoutMs: number
 }): Promise<HttpListener> {
-  const server = createAdaptorServer({
-    async fetch(request, env) {
+  const listener = getRequestListener(
+    async (request, env) => {
       const bindings = env as HttpBindings
-      if (hasDotSegment(bindings.incoming.url ?? '')) return toResponse(errorAnswer(dotSegment, request.method))
+      const refusal = listenerRefusal(bindings.incoming)
+      if (refusal !== undefined) return toResponse(errorAnswer(refusal, request.method))
       pauseIdleLimit(bindings, options.idleTimeoutMs)
       const response = await options.fetch(request)
       discardRest(bindings)
       return response
     },
-    createServer,
-    // A push may take hours; what must not is silence, and `timeout` sees to that. Headers have a limit of their own,
-    // which Node would take away with the other.
-    serverOptions: { requestTimeout: 0, headersTimeout: 60_000 },
-  }) as Server
+    { errorHandler: outsideApp },
+  )
+  // A push may take hours; what must not is silence, and `timeout` sees to that. Headers have a limit of their own,
+  // which Node would take away with the other. A missing Host is refused by the library, so that the answer is ours.
+  const limits = { requestTimeout: 0, headersTimeout: 60_000, requireHostHeader: false }
+  const server = createServer(limits, (incoming, outgoing) => void listener(incoming, outgoing))
+  refuseMalformed(server)
   server.timeout = options.idleTimeoutMs
   await new Promise<void>((done, fail) => {
     server.once('error', fail)
@@ -45,6 +49,11 @@ export async function listenHttp(options: {
   })
   const { port } = server.address() as AddressInfo
   return { address: { host: options.address.host, port }, drain: (drainMs) => drain(server, drainMs) }
+}
+
+function listenerRefusal(incoming: IncomingMessage): OciError | undefined {
+  if (hasDotSegment(incoming.url ?? '')) return dotSegment
+  return (incoming.headersDistinct['host'] ?? []).length > 1 ? severalHosts : undefined
 }
 
 const dotSegment = new OciError('UNSUPPORTED', 'a path has no segments . and ..', { status: 404 })
