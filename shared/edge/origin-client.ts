@@ -2,7 +2,7 @@
 
 import { deadline, type Clock } from '../ports/clock.ts'
 import type { Fetch } from '../ports/fetch.ts'
-import { UpstreamError } from '../protocol/errors.ts'
+import { OciError, UpstreamError } from '../protocol/errors.ts'
 import type { Answer } from '../http/answer.ts'
 
 export interface OriginClient {
@@ -54,14 +54,22 @@ export function createOriginClient(deps: {
         request.signal,
         () => new UpstreamError('origin', `nothing came for ${timeoutMs} ms`),
       )
-      const body = request.body === null ? null : watched(request.body, () => limit.extend())
+      const broken = new AbortController()
+      const body =
+        request.body === null
+          ? null
+          : watched(request.body, {
+              onChunk: () => limit.extend(),
+              onBroken: (error) => broken.abort(error),
+            })
       try {
         const answer = await deps.fetch(target, {
           method: request.method,
           headers,
           body,
           redirect: 'manual',
-          signal: limit.signal,
+          // workerd ends a body that breaks like one that is whole: the origin would take what arrived for all of it.
+          signal: AbortSignal.any([limit.signal, broken.signal]),
           // Node's fetch wants to be told that the body is a stream.
           ...(body === null ? {} : { duplex: 'half' }),
         })
@@ -71,6 +79,7 @@ export function createOriginClient(deps: {
         return { status: answer.status, headers: asRecord(endToEnd(answer.headers)), body: answerBody }
       } catch (error) {
         if (error instanceof UpstreamError) throw error
+        if (broken.signal.aborted) throw new OciError('SIZE_INVALID', 'the body broke off')
         throw new UpstreamError('origin', 'no answer', { cause: error })
       } finally {
         limit.clear()
@@ -90,13 +99,19 @@ function asRecord(headers: Headers): Record<string, string> {
   return Object.fromEntries([...headers].map(([name, value]) => [written(name), value]))
 }
 
-/** The same stream; tells of every chunk that passes. */
-function watched(stream: ReadableStream<Uint8Array>, onChunk: () => void): ReadableStream<Uint8Array> {
+/** The same stream; tells of every chunk that passes, and that it broke before anyone else hears of it. */
+function watched(
+  stream: ReadableStream<Uint8Array>,
+  { onChunk, onBroken }: { readonly onChunk: () => void; readonly onBroken: (error: unknown) => void },
+): ReadableStream<Uint8Array> {
   const reader = stream.getReader()
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const { done, value } = await reader.read()
+        const { done, value } = await reader.read().catch((error: unknown) => {
+          onBroken(error)
+          throw error
+        })
         if (done) {
           controller.close()
         } else {

@@ -103,11 +103,19 @@ export interface Stack {
   stop(): Promise<void>
 }
 
-/** Bucket, origin and edge under the supervisor. @param dataFolder kept where it is given, else temporary */
-export async function startStack(runtime: EdgeRuntime, dataFolder?: string): Promise<Stack> {
+/**
+ * Bucket, origin and edge under the supervisor.
+ * @param dataFolder kept where it is given, else temporary
+ * @param options of the command line, beside those for folder, runtime and ports
+ */
+export async function startStack(
+  runtime: EdgeRuntime,
+  dataFolder?: string,
+  options: Readonly<Record<string, string>> = {},
+): Promise<Stack> {
   const temporary = dataFolder === undefined ? await temporaryFolder() : undefined
   const folder = dataFolder ?? temporary?.path ?? ''
-  const up = await startPart('up', { 'data-dir': folder, edge: runtime, ...anyPorts })
+  const up = await startPart('up', { 'data-dir': folder, edge: runtime, ...anyPorts, ...options })
   const readyLine = (part: string) => up.log.find((line) => line['part'] === part && line['msg'] === 'ready')
   await eventually('every part logs its address', () => ['origin', 'edge', 'bucket'].every((part) => readyLine(part)))
   const url = (part: string) => String(readyLine(part)?.['url'])
