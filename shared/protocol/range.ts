@@ -37,7 +37,7 @@ export function parseRange(header: string | undefined, sizeBytes: number): ByteR
  * The HTTP form `bytes <start>-<end>/<size>` is understood too, as some clients send it. Undefined where malformed.
  */
 export function parseChunkRange(header: string): ByteRange | undefined {
-  const match = /^(?:bytes[ =])?(\d{1,15})-(\d{1,15})(?:\/(\d{1,15}|\*))?$/.exec(header.trim())
+  const match = /^[ \t]*(?:bytes[ =])?(\d{1,15})-(\d{1,15})(?:\/(\d{1,15}|\*))?[ \t]*$/.exec(header)
   if (!match) return undefined
   const range = { start: Number(match[1]), end: Number(match[2]) }
   const sizeBytes = match[3] === undefined || match[3] === '*' ? Infinity : Number(match[3])

@@ -118,6 +118,7 @@ describe('a chunk range', () => {
     ['a sign', '+0-9'],
     ['numbers that are not exact', '0-9999999999999999'],
     ['another unit', 'lines 0-9/10'],
+    ['a space that is none in HTTP', '0-9\u00a0'],
     ['several ranges', '0-1,2-3'],
     ['an unsatisfied range', 'bytes */10'],
     ['a size that ends before it does (RFC 9110 section 14.4: invalid)', 'bytes 0-9/9'],
