@@ -1,8 +1,8 @@
 import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 
-/** Milliseconds until a test counts as hanging; nothing asserts a time. Real clients and processes take theirs. */
-const [quick, slow] = [20_000, 240_000]
+/** Milliseconds until a test counts as hanging; nothing asserts a time. Real clients and processes take theirs, and 100,000 requests. */
+const [quick, slow, patient] = [20_000, 240_000, 900_000]
 
 export default defineConfig({
   test: {
@@ -26,8 +26,16 @@ export default defineConfig({
       {
         test: {
           name: 'processes',
-          include: ['test/{build,e2e,fault,interop,clients}/**/*.test.ts'],
+          include: ['test/{build,e2e,fault,interop,pitfalls,clients}/**/*.test.ts'],
           testTimeout: slow,
+          hookTimeout: slow,
+        },
+      },
+      {
+        test: {
+          name: 'fuzz',
+          include: ['test/fuzz/**/*.test.ts'],
+          testTimeout: patient,
           hookTimeout: slow,
         },
       },

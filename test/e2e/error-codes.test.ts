@@ -97,7 +97,8 @@ describe.each(faces)('at %s', (_, runtime, face) => {
   test.each(provoked)('$method is refused $status $code', async ({ code, status, method, url, headers = {}, body }) => {
     const target = await url(face(stack))
     const before = await stored()
-    const response = await fetch(target, { method, headers, body: body ?? null })
+    const init: RequestInit = { method, headers, ...(body === undefined ? {} : { body }) }
+    const response = await fetch(target, init)
     const answer = { status: response.status, headers: response.headers, body: await response.text() }
     expect([answer.status, ociCode(answer)]).toEqual([status, code])
     expect(answer.headers.get('Content-Length')).toBe(String(answer.body.length))
