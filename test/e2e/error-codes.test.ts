@@ -4,6 +4,7 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type OciErrorCode, ociErrorCodes } from '../../shared/protocol/errors.ts'
+import { faces } from '../support/ways-in.ts'
 import { manifestText, ociManifestType, pushImage, startUpload, withDigest } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
 import { ociCode } from '../support/raw-http.ts'
@@ -76,12 +77,6 @@ test('the codes are those of the spec’s table, code-1 to code-14, and all but 
   const notYet = codes.split(' ').filter((code) => !provoked.some((each) => each.code === code))
   expect(notYet).toEqual(['UNAUTHORIZED', 'TOOMANYREQUESTS'])
 })
-
-const faces = [
-  ['the origin', 'node', (stack: Stack) => stack.originUrl],
-  ['the edge on Node', 'node', (stack: Stack) => stack.edgeUrl],
-  ['the edge in workerd', 'workerd', (stack: Stack) => stack.edgeUrl],
-] as const
 
 describe.each(faces)('at %s', (_, runtime, face) => {
   let stack: Stack

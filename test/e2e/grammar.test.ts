@@ -3,6 +3,7 @@
 
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { faces } from '../support/ways-in.ts'
 import { ociIndexType, pushBlob, pushImage, startUpload } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
 import { exchange, ociCode } from '../support/raw-http.ts'
@@ -72,12 +73,6 @@ const goodPaths: readonly [string, string, number][] = [
   ['a query that is not understood', '/v2/there/tags/list?&&=&x=%zz', 200],
   ['the last of referrers that is no digest', `/v2/there/referrers/sha256:${hex}?last=../..&artifactType=%00`, 200],
 ]
-
-const faces = [
-  ['the origin', 'node', (stack: Stack) => stack.originUrl],
-  ['the edge on Node', 'node', (stack: Stack) => stack.edgeUrl],
-  ['the edge in workerd', 'workerd', (stack: Stack) => stack.edgeUrl],
-] as const
 
 describe.each(faces)('at %s', (_, runtime, face) => {
   let stack: Stack

@@ -3,6 +3,7 @@
 
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { faces } from '../support/ways-in.ts'
 import { manifestText, ociIndexType, ociManifestType, pushImage, putManifest } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
 import { ociCode } from '../support/raw-http.ts'
@@ -79,12 +80,6 @@ const contentTypes: readonly [string, number][] = [
   ['no media type', 400],
   ['multipart/form-data; boundary=x', 400],
 ]
-
-const faces = [
-  ['the origin', 'node', (stack: Stack) => stack.originUrl],
-  ['the edge on Node', 'node', (stack: Stack) => stack.edgeUrl],
-  ['the edge in workerd', 'workerd', (stack: Stack) => stack.edgeUrl],
-] as const
 
 describe.each(faces)('at %s, a manifest', (_, runtime, face) => {
   let stack: Stack

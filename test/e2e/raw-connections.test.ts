@@ -3,6 +3,7 @@
 
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { faces } from '../support/ways-in.ts'
 import { ociIndexType, pushImage, startUpload } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
 import { exchange, ociCode, openConnection } from '../support/raw-http.ts'
@@ -13,12 +14,6 @@ const host = 'Host: registry.example\r\n'
 const close = 'Connection: close\r\n'
 const index = JSON.stringify({ schemaVersion: 2, mediaType: ociIndexType, manifests: [] })
 const idleMs = 1000
-
-const faces = [
-  ['the origin', 'node', (stack: Stack) => stack.originUrl],
-  ['the edge on Node', 'node', (stack: Stack) => stack.edgeUrl],
-  ['the edge in workerd', 'workerd', (stack: Stack) => stack.edgeUrl],
-] as const
 
 describe.each(faces)('a connection to %s', (face, runtime, urlOf) => {
   let stack: Stack

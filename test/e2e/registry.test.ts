@@ -1,16 +1,11 @@
 // One suite, unchanged, against the origin, the edge on Node and the edge in workerd: real processes, real HTTP.
 
 import { afterAll, beforeAll, describe } from 'vitest'
-import { startStack, type EdgeRuntime, type Stack } from '../support/stack.ts'
+import { faces } from '../support/ways-in.ts'
+import { startStack, type Stack } from '../support/stack.ts'
 import { contentSuite } from './content.suite.ts'
 import { pullSuite } from './pull.suite.ts'
 import { pushSuite } from './push.suite.ts'
-
-const faces: readonly [string, EdgeRuntime, (stack: Stack) => string][] = [
-  ['the origin', 'node', ({ originUrl }) => originUrl],
-  ['the edge on Node', 'node', ({ edgeUrl }) => edgeUrl],
-  ['the edge in workerd', 'workerd', ({ edgeUrl }) => edgeUrl],
-]
 
 describe.each(faces)('%s', (_, runtime, face) => {
   let stack: Stack
