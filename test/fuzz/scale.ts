@@ -1,13 +1,13 @@
 // How much is fuzzed, and how far it has to get. CI sends 100,000 requests.
 
-const requests = Number(process.env['MIRRORBALL_FUZZ_REQUESTS'] ?? 10_000)
+const requests = Number(process.env['MIRRORBALL_TEST_FUZZ_REQUESTS'] ?? 10_000)
 
 /** A tenth goes over sockets to real processes. */
 export const requestsOverSockets = Math.ceil(requests / 10)
 export const requestsInProcess = requests - requestsOverSockets
 
 /** A new one each time, so that runs add up; one that failed can be given. */
-export const firstSeed = Number(process.env['MIRRORBALL_FUZZ_SEED'] ?? Date.now() % 2 ** 31)
+export const firstSeed = Number(process.env['MIRRORBALL_TEST_FUZZ_SEED'] ?? Date.now() % 2 ** 31)
 
 /** Kinds of requests by method, route and status, as the judge counts them. */
 const kinds = (text: string) => text.trim().split(/\s*,\s*/)

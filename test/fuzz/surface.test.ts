@@ -1,5 +1,5 @@
-// The whole surface of origin and edge under generated requests, in this process. MIRRORBALL_FUZZ_REQUESTS says how many,
-// MIRRORBALL_FUZZ_SEED with which seed to begin; a failure prints its own.
+// The whole surface of origin and edge under generated requests, in this process. MIRRORBALL_TEST_FUZZ_REQUESTS says how many,
+// MIRRORBALL_TEST_FUZZ_SEED with which seed to begin; a failure prints its own.
 
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'

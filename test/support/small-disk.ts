@@ -1,5 +1,5 @@
 // A file system of a few MiB that really gets full: a tmpfs. Making one takes root; where that is not so the tests are
-// skipped by name, and fail where MIRRORBALL_REQUIRE_CLIENTS is set, as in CI.
+// skipped by name, and fail where MIRRORBALL_TEST_REQUIRE_CLIENTS is set, as in CI.
 
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
@@ -15,7 +15,7 @@ export async function missingSmallDisk(): Promise<string | undefined> {
     return undefined
   } catch (error) {
     const reason = `no tmpfs can be mounted (root on Linux can): ${error instanceof Error ? error.message : String(error)}`
-    if (process.env['MIRRORBALL_REQUIRE_CLIENTS'] !== undefined)
+    if (process.env['MIRRORBALL_TEST_REQUIRE_CLIENTS'] !== undefined)
       throw new Error(`required here: ${reason}`, { cause: error })
     return reason.trim()
   }
