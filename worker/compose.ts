@@ -7,6 +7,7 @@ import { createHttpBucket } from '../shared/edge/http-bucket.ts'
 import { createMemoryCache } from '../shared/edge/memory-cache.ts'
 import { createOriginClient } from '../shared/edge/origin-client.ts'
 import { type BucketAccess, createSignedLinks, type SignedLinks } from '../shared/edge/signed-links.ts'
+import { bucketReadable } from '../shared/http/health.ts'
 import type { RegistryApp } from '../shared/http/registry-app.ts'
 import type { Clock } from '../shared/ports/clock.ts'
 import type { WorkerConfig } from './config.ts'
@@ -31,6 +32,7 @@ export function composeEdge(config: WorkerConfig): RegistryApp {
     clock,
     random: { uuid: () => crypto.randomUUID() },
     access: { anonymous: config.ACCESS_ANONYMOUS, delete: config.ACCESS_DELETE },
+    checks: [bucketReadable(bucket)],
     bucket,
     links,
     manifests: createCachedManifests({

@@ -4,9 +4,10 @@
 import { XMLBuilder } from 'fast-xml-parser'
 import { type Answer, toResponse } from '../../shared/http/answer.ts'
 import { blobAnswer, objectAnswer } from '../../shared/http/content-answer.ts'
+import { createHealth, type HealthDeps } from '../../shared/http/health.ts'
 import { type Key, type KeyPrefix, parseBlobKey, parseKey, parseKeyPrefix } from '../../shared/layout/keys.ts'
 import type { BucketReader, ListEntry, Wait } from '../../shared/ports/bucket.ts'
-import { type Clock, deadline } from '../../shared/ports/clock.ts'
+import { deadline } from '../../shared/ports/clock.ts'
 import type { Log } from '../../shared/ports/log.ts'
 import { OciError, UpstreamError } from '../../shared/protocol/errors.ts'
 import { bucketName } from './bucket-name.ts'
@@ -18,18 +19,19 @@ const listPageLimit = 1000
 /** Milliseconds until an answer begins. */
 const answerTimeoutMs = 60_000
 
-export interface BucketServerDeps {
+export interface BucketServerDeps extends HealthDeps {
   readonly bucket: BucketReader
   readonly signatureFault: SignatureCheck
-  readonly clock: Clock
-  readonly log: Log
 }
 
 /** The server as a fetch handler. */
 export function createBucketServer(deps: BucketServerDeps): (request: Request) => Promise<Response> {
+  const health = createHealth(deps)
   return async (request) => {
-    const started = deps.clock.now()
     const url = new URL(request.url)
+    const probed = health(request.method, url.pathname)
+    if (probed !== undefined) return toResponse(await probed)
+    const started = deps.clock.now()
     const slow = () => new UpstreamError('bucket', `the disk did not answer within ${answerTimeoutMs} ms`)
     const limit = deadline(deps.clock, answerTimeoutMs, request.signal, slow)
     const answered = await answer(deps, request, url, limit).catch((error: unknown) =>

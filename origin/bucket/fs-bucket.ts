@@ -14,7 +14,7 @@ import { fileStream } from './file-stream.ts'
 import { readSmallFile } from './read-small-file.ts'
 
 /** Files on their way into the bucket. No key begins with a dot, so no listing and no key reaches it. */
-const temporaryFolder = '.tmp'
+export const temporaryFolder = '.tmp'
 
 /** Folders of a listing that are looked into at once. */
 const looksAtOnce = 16

@@ -2,6 +2,7 @@
 
 import { bucketKey } from '../accounts/bucket-key.ts'
 import { createBucketServer } from '../bucket/bucket-server.ts'
+import { folderReadable } from '../bucket/folder-checks.ts'
 import { createFsBucketReader } from '../bucket/fs-bucket.ts'
 import { createSignatureCheck } from '../bucket/verify-signature.ts'
 import { bucketFolder, bucketKeyFile, bucketUrl } from '../config/addresses.ts'
@@ -13,10 +14,17 @@ import { createLog, systemClock } from './system-ports.ts'
 export async function startBucket(config: Config): Promise<Running> {
   bucketUrl(config) // Before anything is started: it may refuse.
   const log = createLog('bucket', config.log.level)
-  const bucket = createFsBucketReader({ folder: bucketFolder(config) })
+  const folder = bucketFolder(config)
+  const bucket = createFsBucketReader({ folder })
   const rules = { key: await bucketKey(bucketKeyFile(config)), region: config.bucket.region }
   const signatureFault = createSignatureCheck(rules)
-  const fetch = createBucketServer({ bucket, signatureFault, clock: systemClock, log })
+  const fetch = createBucketServer({
+    bucket,
+    signatureFault,
+    clock: systemClock,
+    log,
+    checks: [folderReadable(folder)],
+  })
   const listener = await listenHttp({
     fetch,
     address: config.bucket.listen,

@@ -7,7 +7,9 @@ import { createHttpBucket } from '../../shared/edge/http-bucket.ts'
 import { createMemoryCache } from '../../shared/edge/memory-cache.ts'
 import { createOriginClient } from '../../shared/edge/origin-client.ts'
 import { createSignedLinks } from '../../shared/edge/signed-links.ts'
+import { bucketReadable } from '../../shared/http/health.ts'
 import { bucketKey } from '../accounts/bucket-key.ts'
+import { folderReadable } from '../bucket/folder-checks.ts'
 import { createFsBucketReader } from '../bucket/fs-bucket.ts'
 import { accessAt, bucketFolder, bucketKeyFile, bucketUrl, formatAddress, originUrl } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
@@ -28,15 +30,15 @@ async function startNodeEdge(config: Config): Promise<Running> {
   const log = createLog('edge', config.log.level)
   const key = await bucketKey(bucketKeyFile(config))
   const links = createSignedLinks({ ...key, url: bucketUrl(config), region: config.bucket.region }, systemClock)
-  const bucket =
-    config.edge.bucket_access === 'http'
-      ? createHttpBucket({ links, fetch: createPooledFetch() })
-      : createFsBucketReader({ folder: bucketFolder(config) })
+  const folder = bucketFolder(config)
+  const overHttp = config.edge.bucket_access === 'http'
+  const bucket = overHttp ? createHttpBucket({ links, fetch: createPooledFetch() }) : createFsBucketReader({ folder })
   const app = createEdgeApp({
     log,
     clock: systemClock,
     random: systemRandom,
     access,
+    checks: [overHttp ? bucketReadable(bucket) : folderReadable(folder)],
     bucket,
     links,
     manifests: createCachedManifests({

@@ -1,6 +1,7 @@
 // The origin process: takes pushes and answers for everything.
 
 import { createOriginApp } from '../../shared/http/origin-app.ts'
+import { folderReadable, folderWritable } from '../bucket/folder-checks.ts'
 import { createFsBucket } from '../bucket/fs-bucket.ts'
 import { createFsUploads } from '../upload/fs-uploads.ts'
 import { nodeHasher } from '../upload/node-hasher.ts'
@@ -19,6 +20,7 @@ export async function startOrigin(config: Config): Promise<Running> {
     clock: systemClock,
     random: systemRandom,
     access,
+    checks: [folderReadable(folder), folderWritable(folder, systemRandom)],
     bucket: await createFsBucket({ folder, random: systemRandom }),
     uploads: createFsUploads({ folder }),
     hasher: nodeHasher,

@@ -3,10 +3,10 @@
 import type { Answer } from './answer.ts'
 
 /** A small JSON document; HEAD gets its length without it. */
-export function jsonAnswer(method: string, document: unknown, headers: Record<string, string>): Answer {
+export function jsonAnswer(method: string, document: unknown, headers: Record<string, string>, status = 200): Answer {
   const body = new TextEncoder().encode(JSON.stringify(document))
   return {
-    status: 200,
+    status,
     headers: { 'Content-Type': 'application/json', 'Content-Length': String(body.byteLength), ...headers },
     body: method === 'HEAD' ? null : body,
   }

@@ -5,8 +5,10 @@ import { accessRefusal, type AccessRules } from '../auth/access.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Random } from '../ports/random.ts'
+import type { ReadinessCheck } from '../ports/readiness.ts'
 import { OciError, UpstreamError } from '../protocol/errors.ts'
 import { type Answer, toResponse, withHeaders } from './answer.ts'
+import { createHealth } from './health.ts'
 import { parseRoute, rightFor, type Route } from './routes.ts'
 import { errorAnswer } from './write-error.ts'
 
@@ -32,20 +34,25 @@ export interface FrameDeps {
   readonly clock: Clock
   readonly random: Random
   readonly access: AccessRules
+  /** What `/readyz` looks at. */
+  readonly checks: readonly ReadinessCheck[]
 }
 
 export type RegistryApp = Hono<{ Bindings: object }>
 
 export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryRequest) => Promise<Answer>): RegistryApp {
   const { log, clock, random, access } = deps
+  const health = createHealth(deps)
   const app: RegistryApp = new Hono()
 
   app.all('*', async (context) => {
-    const started = clock.now()
     const request = context.req.raw
     const method = request.method
-    const id = requestId(request, random)
     const { path, query } = splitUrl(request.url)
+    const probed = health(method, path)
+    if (probed !== undefined) return toResponse(await probed)
+    const started = clock.now()
+    const id = requestId(request, random)
     const logged: { route?: Route; tier: Tier } = { tier: 'none' }
     let answer: Answer
     try {

@@ -4,7 +4,7 @@ import { OciError, ociErrorCodes, UpstreamError } from '../protocol/errors.ts'
 import type { Answer } from './answer.ts'
 
 /** Seconds a client is asked to wait when a dependency failed. */
-const retryAfterSeconds = 5
+export const retryAfterSeconds = 5
 
 /**
  * The answer to a request that failed, in the OCI error form (distribution-spec 1.1, "Error Codes"). That list of codes is

@@ -102,6 +102,9 @@ export function parseManifestsFolder(folder: string): RepositoryName | undefined
   return match?.[1] === undefined ? undefined : parseRepositoryName(match[1])
 }
 
+/** The version of what lies under `mirrorball/`. */
+export const formatKey = 'mirrorball/format' as Key
+
 /** Bytes of an open upload that begin at `offset`. */
 export function uploadKey(uploadId: string, offset: number): Key {
   return `mirrorball/uploads/${uploadId}/${offset}` as Key

@@ -48,6 +48,7 @@ async function overHttp(): Promise<BucketUnderTest> {
       signatureFault: createSignatureCheck({ key, region: 'auto' }),
       clock: systemClock,
       log: silentLog,
+      checks: [],
     }),
     address: { host: '127.0.0.1', port: 0 },
     idleTimeoutMs: 60_000,

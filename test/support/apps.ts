@@ -8,6 +8,7 @@ import { createEdgeApp } from '../../shared/edge/edge-app.ts'
 import { createMemoryCache } from '../../shared/edge/memory-cache.ts'
 import { createOriginClient } from '../../shared/edge/origin-client.ts'
 import { createOriginApp } from '../../shared/http/origin-app.ts'
+import { bucketReadable } from '../../shared/http/health.ts'
 import type { RegistryApp } from '../../shared/http/registry-app.ts'
 import type { Bucket, BucketReader } from '../../shared/ports/bucket.ts'
 import type { Clock } from '../../shared/ports/clock.ts'
@@ -23,6 +24,7 @@ export function originApp(parts: { bucket: Bucket; uploads: Uploads; clock?: Clo
     clock: systemClock,
     random: systemRandom,
     access: { anonymous: 'push', delete: true },
+    checks: [bucketReadable(parts.bucket)],
     push: { allowSparse: false },
     hasher: nodeHasher,
     requestTimeoutMs: 60_000,
@@ -48,6 +50,7 @@ export function edgeApp({ bucket, fetch, links, clock = systemClock, memory, sha
     clock,
     random: systemRandom,
     access: { anonymous: 'push', delete: true },
+    checks: [bucketReadable(bucket)],
     bucket,
     links,
     manifests: createCachedManifests({

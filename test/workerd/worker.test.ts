@@ -106,6 +106,20 @@ describe('the worker', () => {
     expect((await unknown.json<{ errors: { code: string }[] }>()).errors[0]?.code).toBe('UNAVAILABLE')
   })
 
+  test('is ready where R2 answers and not where it fails, and live in any case', async () => {
+    const ready = await get('/readyz')
+    expect([ready.status, await ready.json()]).toEqual([200, { ready: true, checks: { bucket_read: 'ok' } }])
+    const broken = { BUCKET: { get: fails, head: fails, list: fails } }
+    const response = await getFresh('/readyz', broken)
+    expect([response.status, response.headers.get('Retry-After'), response.headers.get('Cache-Control')]).toEqual([
+      503,
+      '5',
+      'no-store',
+    ])
+    expect((await getFresh('/livez', broken)).status).toBe(200)
+    expect((await get('/livez', { method: 'POST' })).status).toBe(405)
+  })
+
   test('goes on without KV while KV is in error', async () => {
     const { manifest } = await store('worker/no-kv', 'v1', 'no kv')
     const broken = { get: fails, getWithMetadata: fails, put: fails }
