@@ -9,6 +9,7 @@ import { type Key, type KeyPrefix, parseBlobKey, parseKey, parseKeyPrefix } from
 import type { BucketReader, ListEntry, Wait } from '../../shared/ports/bucket.ts'
 import { deadline } from '../../shared/ports/clock.ts'
 import type { Log } from '../../shared/ports/log.ts'
+import type { RequestObserver } from '../../shared/ports/request-observer.ts'
 import { OciError, UpstreamError } from '../../shared/protocol/errors.ts'
 import { bucketName } from './bucket-name.ts'
 import type { SignatureCheck } from './verify-signature.ts'
@@ -22,6 +23,8 @@ const answerTimeoutMs = 60_000
 export interface BucketServerDeps extends HealthDeps {
   readonly bucket: BucketReader
   readonly signatureFault: SignatureCheck
+  /** Where somebody counts. */
+  readonly observer?: RequestObserver | undefined
 }
 
 /** The server as a fetch handler. */
@@ -32,12 +35,14 @@ export function createBucketServer(deps: BucketServerDeps): (request: Request) =
     const probed = health(request.method, url.pathname)
     if (probed !== undefined) return toResponse(await probed)
     const started = deps.clock.now()
+    const beganAt = deps.observer?.began() ?? 0
     const slow = () => new UpstreamError('bucket', `the disk did not answer within ${answerTimeoutMs} ms`)
     const limit = deadline(deps.clock, answerTimeoutMs, request.signal, slow)
     const answered = await answer(deps, request, url, limit).catch((error: unknown) =>
       failure(deps.log, request, error),
     )
     limit.clear()
+    deps.observer?.answered(beganAt, routeOf(url.pathname), request.method, answered.status, 'bucket')
     deps.log.info('request', {
       method: request.method,
       path: url.pathname,
@@ -47,6 +52,12 @@ export function createBucketServer(deps: BucketServerDeps): (request: Request) =
     })
     return toResponse(answered)
   }
+}
+
+/** What was asked for, in words that metrics can count by. */
+function routeOf(path: string): 'list' | 'object' | 'none' {
+  if (path === `/${bucketName}` || path === `/${bucketName}/`) return 'list'
+  return path.startsWith(`/${bucketName}/`) ? 'object' : 'none'
 }
 
 async function answer(
@@ -63,9 +74,9 @@ async function answer(
   const fault = await signatureFault(request, url, clock.now())
   if (fault !== undefined) return s3Error(request, 403, 'AccessDenied', fault)
   const { pathname, searchParams } = url
-  if (pathname === `/${bucketName}` || pathname === `/${bucketName}/`)
-    return listing(bucket, request, searchParams, wait)
-  const key = pathname.startsWith(`/${bucketName}/`) ? parseKey(pathname.slice(bucketName.length + 2)) : undefined
+  const route = routeOf(pathname)
+  if (route === 'list') return listing(bucket, request, searchParams, wait)
+  const key = route === 'object' ? parseKey(pathname.slice(bucketName.length + 2)) : undefined
   const sizeBytes = key === undefined ? undefined : await bucket.head(key, wait)
   if (key === undefined || sizeBytes === undefined) return s3Error(request, 404, 'NoSuchKey', 'there is no such object')
   const digest = parseBlobKey(key)

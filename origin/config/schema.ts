@@ -30,6 +30,13 @@ const listen = v.config(
 const path = v.pipe(v.string('must be a path'), v.minLength(1, 'must be a path'))
 const regionMessage = 'must be the name of a region'
 const section = v.strictObject
+const metricsListen = (part: string, example: string) =>
+  v.pipe(
+    v.optional(listen),
+    v.description(`Where \`/metrics\` of the ${part} is, for everyone who reaches that address. Off unless set.`),
+    // Written as in the file, where the types ask for what becomes of it.
+    v.examples([example as unknown as ListenAddress]),
+  )
 
 export const configSchema = section({
   data_dir: v.pipe(v.optional(path, './data'), v.description('Folder for everything that is kept: the bucket, keys.')),
@@ -57,6 +64,7 @@ export const configSchema = section({
   }),
   origin: section({
     listen: v.pipe(v.optional(listen, '127.0.0.1:1970'), v.description('Where the origin takes pushes.')),
+    metrics_listen: metricsListen('origin', '127.0.0.1:9470'),
     request_timeout_ms: v.pipe(
       v.optional(wholeNumber(1, 600_000), 60_000),
       v.description('Longest time until the origin begins an answer, uploads apart.'),
@@ -72,6 +80,7 @@ export const configSchema = section({
       v.optional(listen, '127.0.0.1:1971'),
       v.description('Where the bucket hands out blobs by signed URLs.'),
     ),
+    metrics_listen: metricsListen('bucket process', '127.0.0.1:9471'),
     url: v.pipe(
       v.optional(httpUrl),
       v.description(`Address of the bucket in redirects. Default: \`http://<bucket.listen>/${bucketName}\`.`),
@@ -84,6 +93,7 @@ export const configSchema = section({
   }),
   edge: section({
     listen: v.pipe(v.optional(listen, '127.0.0.1:8787'), v.description('Where the edge serves pulls.')),
+    metrics_listen: metricsListen('edge on Node', '127.0.0.1:9472'),
     runtime: v.pipe(
       v.optional(v.picklist(['node', 'workerd'], 'must be node or workerd'), 'node'),
       v.description(

@@ -7,7 +7,7 @@ import { createFsBucketReader } from '../bucket/fs-bucket.ts'
 import { createSignatureCheck } from '../bucket/verify-signature.ts'
 import { bucketFolder, bucketKeyFile, bucketUrl } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
-import { listenHttp } from './http-listener.ts'
+import { measuredAt, serve } from './serve.ts'
 import type { Running } from './service.ts'
 import { createLog, systemClock } from './system-ports.ts'
 
@@ -15,22 +15,19 @@ export async function startBucket(config: Config): Promise<Running> {
   bucketUrl(config) // Before anything is started: it may refuse.
   const log = createLog('bucket', config.log.level)
   const folder = bucketFolder(config)
-  const bucket = createFsBucketReader({ folder })
-  const rules = { key: await bucketKey(bucketKeyFile(config)), region: config.bucket.region }
-  const signatureFault = createSignatureCheck(rules)
+  const measured = await measuredAt(config.bucket.metrics_listen)
+  const metrics = measured?.metrics
+  const files = createFsBucketReader({ folder })
   const fetch = createBucketServer({
-    bucket,
-    signatureFault,
+    bucket: metrics?.operations.reader(files) ?? files,
+    signatureFault: createSignatureCheck({ key: await bucketKey(bucketKeyFile(config)), region: config.bucket.region }),
     clock: systemClock,
     log,
     checks: [folderReadable(folder)],
+    observer: metrics?.requests,
   })
-  const listener = await listenHttp({
-    fetch,
-    address: config.bucket.listen,
-    idleTimeoutMs: config.http.idle_timeout_ms,
-  })
-  const url = bucketUrl(config, listener.address)
-  log.info('ready', { url })
-  return { url, stop: () => listener.drain(config.http.drain_ms) }
+  const serving = await serve({ config, fetch, address: config.bucket.listen, measured })
+  const url = bucketUrl(config, serving.address)
+  log.info('ready', { url, metrics: serving.metricsUrl })
+  return { url, stop: serving.stop }
 }

@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline'
 import workerd from 'workerd'
 import { bucketKey } from '../accounts/bucket-key.ts'
 import { accessAt, bucketKeyFile, bucketUrl, formatAddress, originUrl } from '../config/addresses.ts'
+import { ConfigError } from '../config/config-error.ts'
 import type { Config } from '../config/schema.ts'
 import { buildWorker, compatibilityDate } from './build-worker.ts'
 import type { Running } from './service.ts'
@@ -18,6 +19,10 @@ import { createLog } from './system-ports.ts'
 const largestMemoryCacheMib = 96
 
 export async function startWorkerdEdge(config: Config): Promise<Running> {
+  if (config.edge.metrics_listen !== undefined)
+    throw new ConfigError([
+      'edge.metrics_listen: an edge in workerd has no metrics; leave it out, or set edge.runtime to node',
+    ])
   const log = createLog('edge', config.log.level)
   const variables = await workerVariables(config)
   const folder = await mkdtemp(join(tmpdir(), 'mirrorball-edge-'))

@@ -14,8 +14,8 @@ import { createFsBucketReader } from '../bucket/fs-bucket.ts'
 import { accessAt, bucketFolder, bucketKeyFile, bucketUrl, formatAddress, originUrl } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
 import { startWorkerdEdge } from './edge-workerd.ts'
-import { listenHttp } from './http-listener.ts'
 import { createPooledFetch } from './pooled-fetch.ts'
+import { measuredAt, serve } from './serve.ts'
 import type { Running } from './service.ts'
 import { streamingFetch } from './streaming-fetch.ts'
 import { createLog, systemClock, systemRandom } from './system-ports.ts'
@@ -28,22 +28,26 @@ export function startEdge(config: Config): Promise<Running> {
 async function startNodeEdge(config: Config): Promise<Running> {
   const access = accessAt(config, 'edge.listen', config.edge.listen)
   const log = createLog('edge', config.log.level)
+  const measured = await measuredAt(config.edge.metrics_listen)
+  const metrics = measured?.metrics
   const key = await bucketKey(bucketKeyFile(config))
   const links = createSignedLinks({ ...key, url: bucketUrl(config), region: config.bucket.region }, systemClock)
   const folder = bucketFolder(config)
   const overHttp = config.edge.bucket_access === 'http'
-  const bucket = overHttp ? createHttpBucket({ links, fetch: createPooledFetch() }) : createFsBucketReader({ folder })
+  const plain = overHttp ? createHttpBucket({ links, fetch: createPooledFetch() }) : createFsBucketReader({ folder })
+  const bucket = metrics?.operations.reader(plain) ?? plain
   const app = createEdgeApp({
     log,
     clock: systemClock,
     random: systemRandom,
     access,
     checks: [overHttp ? bucketReadable(bucket) : folderReadable(folder)],
+    observer: metrics?.requests,
     bucket,
     links,
     manifests: createCachedManifests({
       bucket,
-      memory: createMemoryCache(config.edge.memory_cache_mib * 1024 * 1024),
+      memory: createMemoryCache(config.edge.memory_cache_mib * 1024 * 1024, metrics?.looked),
       shared: undefined,
       clock: systemClock,
       log,
@@ -58,12 +62,8 @@ async function startNodeEdge(config: Config): Promise<Running> {
     }),
     bucketTimeoutMs: config.edge.bucket_timeout_ms,
   })
-  const listener = await listenHttp({
-    fetch: app.fetch,
-    address: config.edge.listen,
-    idleTimeoutMs: config.http.idle_timeout_ms,
-  })
-  const url = `http://${formatAddress(listener.address)}`
-  log.info('ready', { url, runtime: 'node' })
-  return { url, stop: () => listener.drain(config.http.drain_ms) }
+  const serving = await serve({ config, fetch: app.fetch, address: config.edge.listen, measured })
+  const url = `http://${formatAddress(serving.address)}`
+  log.info('ready', { url, runtime: 'node', metrics: serving.metricsUrl })
+  return { url, stop: serving.stop }
 }

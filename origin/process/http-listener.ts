@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { toResponse } from '../../shared/http/answer.ts'
 import { errorAnswer } from '../../shared/http/write-error.ts'
 import { OciError } from '../../shared/protocol/errors.ts'
+import type { Traffic } from '../metrics/traffic.ts'
 import type { ListenAddress } from '../config/schema.ts'
 import { outsideApp, refuseMalformed, severalHosts } from './malformed-requests.ts'
 
@@ -16,11 +17,15 @@ export interface HttpListener {
   drain(drainMs: number): Promise<void>
 }
 
-/** @param idleTimeoutMs after which a connection is closed on which nothing moved, request bodies included */
+/**
+ * @param options.idleTimeoutMs after which a connection is closed on which nothing moved, request bodies included
+ * @param options.traffic counts what passes
+ */
 export async function listenHttp(options: {
   readonly fetch: (request: Request) => Response | Promise<Response>
   readonly address: ListenAddress
   readonly idleTimeoutMs: number
+  readonly traffic?: Traffic | undefined
 }): Promise<HttpListener> {
   const listener = getRequestListener(
     async (request, env) => {
@@ -40,6 +45,7 @@ export async function listenHttp(options: {
   const server = createServer(limits, (incoming, outgoing) => void listener(incoming, outgoing))
   refuseMalformed(server)
   server.timeout = options.idleTimeoutMs
+  options.traffic?.watch(server)
   await new Promise<void>((done, fail) => {
     server.once('error', fail)
     server.listen({ port: options.address.port, host: options.address.host }, () => {

@@ -7,8 +7,11 @@ import type { Digest } from '../protocol/digest.ts'
 /** Rough size in bytes of what an entry needs beside its content. */
 const entryOverheadBytes = 512
 
-/** @param limitBytes of manifests and last-known tags together */
-export function createMemoryCache(limitBytes: number): ManifestCache {
+/**
+ * @param limitBytes of manifests and last-known tags together
+ * @param looked is told of every look for a manifest, whether it was there
+ */
+export function createMemoryCache(limitBytes: number, looked?: (found: boolean) => void): ManifestCache {
   const entries = new LRUCache<string, CachedManifest | Digest>({
     maxSize: limitBytes,
     sizeCalculation: (entry) =>
@@ -17,6 +20,7 @@ export function createMemoryCache(limitBytes: number): ManifestCache {
   return {
     async manifest(name, digest) {
       const entry = entries.get(`m/${name}/${digest}`)
+      looked?.(entry !== undefined)
       return typeof entry === 'string' ? undefined : entry
     },
     async keepManifest(name, digest, manifest) {

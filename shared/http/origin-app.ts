@@ -2,9 +2,7 @@
 
 import type { Bucket, Wait } from '../ports/bucket.ts'
 import { deadline } from '../ports/clock.ts'
-import type { Hasher } from '../ports/hasher.ts'
 import { orAborted } from '../ports/or-aborted.ts'
-import type { Uploads } from '../ports/uploads.ts'
 import { blobKey } from '../layout/keys.ts'
 import { type Digest, parseAlgorithm, parseDigest } from '../protocol/digest.ts'
 import { OciError, UpstreamError } from '../protocol/errors.ts'
@@ -15,7 +13,7 @@ import { deleteBlob, deleteManifest, deleteTag } from '../registry/delete.ts'
 import { blobUnknown, findBlob } from '../registry/find-blob.ts'
 import { mountBlob } from '../registry/mount-blob.ts'
 import { pullManifest } from '../registry/pull-manifest.ts'
-import { type Chunk, createPushBlob, OutOfOrderChunk, type PushBlob } from '../registry/push-blob.ts'
+import { type Chunk, OutOfOrderChunk, type PushBlob } from '../registry/push-blob.ts'
 import { pushManifest, type PushRules } from '../registry/push-manifest.ts'
 import { type Answer, withHeaders } from './answer.ts'
 import { blobAnswer, manifestAnswer } from './content-answer.ts'
@@ -27,8 +25,7 @@ import { digestInvalid, type RouteOf } from './routes.ts'
 
 export interface OriginDeps extends FrameDeps {
   readonly bucket: Bucket
-  readonly uploads: Uploads
-  readonly hasher: Hasher
+  readonly pushBlob: PushBlob
   /** Longest time in milliseconds until an answer begins, for all but requests that carry a blob: those have the listener's idle limit. */
   readonly requestTimeoutMs: number
   readonly push: PushRules
@@ -38,13 +35,12 @@ export interface OriginDeps extends FrameDeps {
 const tagsAtOnce = 100
 
 export function createOriginApp(deps: OriginDeps): RegistryApp {
-  const pushBlob = createPushBlob(deps)
   return createRegistryApp(deps, async (request) => {
     if (carriesBlob(request)) {
-      return answer(deps, pushBlob, request, undefined, { signal: request.request.signal })
+      return answer(deps, request, undefined, { signal: request.request.signal })
     }
     const manifest = request.method === 'PUT' ? await readManifestBody(deps, request.request) : undefined
-    return within(deps, request.request, slowBucket(deps), (wait) => answer(deps, pushBlob, request, manifest, wait))
+    return within(deps, request.request, slowBucket(deps), (wait) => answer(deps, request, manifest, wait))
   })
 }
 
@@ -82,8 +78,7 @@ async function within<Result>(
 
 /** @param body of a manifest PUT */
 async function answer(
-  { bucket, push }: OriginDeps,
-  pushBlob: PushBlob,
+  { bucket, push, pushBlob }: OriginDeps,
   request: RegistryRequest,
   body: Uint8Array<ArrayBuffer> | undefined,
   wait: Wait,

@@ -6,6 +6,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Random } from '../ports/random.ts'
 import type { ReadinessCheck } from '../ports/readiness.ts'
+import type { RequestObserver } from '../ports/request-observer.ts'
 import { OciError, UpstreamError } from '../protocol/errors.ts'
 import { type Answer, toResponse, withHeaders } from './answer.ts'
 import { createHealth } from './health.ts'
@@ -13,7 +14,9 @@ import { parseRoute, rightFor, type Route } from './routes.ts'
 import { errorAnswer } from './write-error.ts'
 
 /** Which part of the system had the answer: for the log and the client's Server-Timing. */
-export type Tier = 'memory' | 'kv' | 'bucket' | 'redirect' | 'origin' | 'last-known' | 'none'
+export const tiers = ['memory', 'kv', 'bucket', 'redirect', 'origin', 'last-known', 'none'] as const
+
+export type Tier = (typeof tiers)[number]
 
 /** A request whose route is known and allowed. */
 export interface RegistryRequest {
@@ -36,12 +39,14 @@ export interface FrameDeps {
   readonly access: AccessRules
   /** What `/readyz` looks at. */
   readonly checks: readonly ReadinessCheck[]
+  /** Where somebody counts. */
+  readonly observer?: RequestObserver | undefined
 }
 
 export type RegistryApp = Hono<{ Bindings: object }>
 
 export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryRequest) => Promise<Answer>): RegistryApp {
-  const { log, clock, random, access } = deps
+  const { log, clock, random, access, observer } = deps
   const health = createHealth(deps)
   const app: RegistryApp = new Hono()
 
@@ -52,6 +57,7 @@ export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryReq
     const probed = health(method, path)
     if (probed !== undefined) return toResponse(await probed)
     const started = clock.now()
+    const beganAt = observer?.began() ?? 0
     const id = requestId(request, random)
     const logged: { route?: Route; tier: Tier } = { tier: 'none' }
     let answer: Answer
@@ -81,6 +87,7 @@ export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryReq
       answer = errorAnswer(failure, method)
     }
     const ms = clock.now() - started
+    observer?.answered(beganAt, logged.route?.kind ?? 'none', method, answer.status, logged.tier)
     log.info('request', {
       id,
       method,

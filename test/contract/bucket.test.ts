@@ -7,6 +7,7 @@ import { bucketName } from '../../origin/bucket/bucket-name.ts'
 import { createSignatureCheck } from '../../origin/bucket/verify-signature.ts'
 import { createBucketServer } from '../../origin/bucket/bucket-server.ts'
 import { createFsBucket } from '../../origin/bucket/fs-bucket.ts'
+import { countOperations } from '../../origin/metrics/bucket-operations.ts'
 import { listenHttp } from '../../origin/process/http-listener.ts'
 import { systemClock, systemRandom } from '../../origin/process/system-ports.ts'
 import { createHttpBucket } from '../../shared/edge/http-bucket.ts'
@@ -73,3 +74,10 @@ bucketReaderContract('a folder over HTTP', overHttp)
 
 bucketWriterContract('in memory', async () => createMemoryBucket())
 bucketWriterContract('a folder', async () => createFsBucket({ folder: await makeFolder(), random: systemRandom }))
+
+// Counting changes nothing.
+bucketReaderContract('a folder, counted', async () => {
+  const { bucket, ...folder } = await overFolder()
+  return { bucket: countOperations().reader(bucket), ...folder }
+})
+bucketWriterContract('in memory, counted', async () => countOperations().writer(createMemoryBucket()))

@@ -16,19 +16,32 @@ import type { Fetch } from '../../shared/ports/fetch.ts'
 import type { ManifestCache } from '../../shared/ports/manifest-cache.ts'
 import type { ObjectLinks } from '../../shared/ports/object-links.ts'
 import type { Uploads } from '../../shared/ports/uploads.ts'
+import type { RequestObserver } from '../../shared/ports/request-observer.ts'
+import { createPushBlob } from '../../shared/registry/push-blob.ts'
 import { silentLog } from './silent-log.ts'
 
-export function originApp(parts: { bucket: Bucket; uploads: Uploads; clock?: Clock }): RegistryApp {
+export function originApp({
+  bucket,
+  uploads,
+  clock = systemClock,
+  observer,
+}: {
+  bucket: Bucket
+  uploads: Uploads
+  clock?: Clock
+  observer?: RequestObserver
+}): RegistryApp {
   return createOriginApp({
     log: silentLog,
-    clock: systemClock,
+    clock,
     random: systemRandom,
     access: { anonymous: 'push', delete: true },
-    checks: [bucketReadable(parts.bucket)],
+    checks: [bucketReadable(bucket)],
+    observer,
     push: { allowSparse: false },
-    hasher: nodeHasher,
     requestTimeoutMs: 60_000,
-    ...parts,
+    bucket,
+    pushBlob: createPushBlob({ bucket, uploads, hasher: nodeHasher, random: systemRandom }),
   })
 }
 
@@ -40,10 +53,19 @@ export interface EdgeParts {
   readonly clock?: Clock
   readonly memory?: ManifestCache
   readonly shared?: ManifestCache
+  readonly observer?: RequestObserver
 }
 
 /** Timeouts are 1,000 ms of the clock. */
-export function edgeApp({ bucket, fetch, links, clock = systemClock, memory, shared }: EdgeParts): RegistryApp {
+export function edgeApp({
+  bucket,
+  fetch,
+  links,
+  clock = systemClock,
+  memory,
+  shared,
+  observer,
+}: EdgeParts): RegistryApp {
   const nobody: Fetch = () => Promise.reject(new TypeError('fetch failed'))
   return createEdgeApp({
     log: silentLog,
@@ -51,6 +73,7 @@ export function edgeApp({ bucket, fetch, links, clock = systemClock, memory, sha
     random: systemRandom,
     access: { anonymous: 'push', delete: true },
     checks: [bucketReadable(bucket)],
+    observer,
     bucket,
     links,
     manifests: createCachedManifests({
