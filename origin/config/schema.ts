@@ -61,6 +61,10 @@ export const configSchema = section({
       v.optional(flag, false),
       v.description('Whether a manifest may name config and layers that its repository does not have.'),
     ),
+    upload_expiry_hours: v.pipe(
+      v.optional(wholeNumber(1, 8760), 24),
+      v.description('Hours after which an upload that nobody went on with ends, and its bytes are removed.'),
+    ),
   }),
   origin: section({
     listen: v.pipe(v.optional(listen, '127.0.0.1:1970'), v.description('Where the origin takes pushes.')),

@@ -13,7 +13,7 @@ export interface CountedUploads {
   /** Sessions that are open, as far as this process knows: as last counted, and what happened since. */
   open(): number
   /** They were counted on disk. */
-  found(sessions: number): void
+  readonly found: (sessions: number) => void
   of(pushBlob: PushBlob): PushBlob
 }
 
@@ -68,6 +68,11 @@ export function countUploads(): CountedUploads {
           counts.finished += 1
         }),
       cancel: (...args) => counted(pushBlob.cancel(...args), ended('cancelled')),
+      async expire(...args) {
+        const expired = await pushBlob.expire(...args)
+        if (expired) ended('expired')()
+        return expired
+      },
     }),
   }
 }

@@ -2,6 +2,7 @@
 
 import { createOriginApp } from '../../shared/http/origin-app.ts'
 import { createPushBlob } from '../../shared/registry/push-blob.ts'
+import { startUploadExpiry } from '../../shared/registry/upload-expiry.ts'
 import { folderReadable, folderWritable } from '../bucket/folder-checks.ts'
 import { createFsBucket } from '../bucket/fs-bucket.ts'
 import { createFsUploads } from '../upload/fs-uploads.ts'
@@ -20,12 +21,9 @@ export async function startOrigin(config: Config): Promise<Running> {
   const metrics = measured?.metrics
   const files = await createFsBucket({ folder, random: systemRandom })
   const bucket = metrics?.operations.writer(files) ?? files
-  const sessions = createPushBlob({
-    bucket,
-    uploads: createFsUploads({ folder }),
-    hasher: nodeHasher,
-    random: systemRandom,
-  })
+  const uploads = createFsUploads({ folder })
+  const sessions = createPushBlob({ bucket, uploads, hasher: nodeHasher, random: systemRandom })
+  const pushBlob = metrics?.uploads.of(sessions) ?? sessions
   const app = createOriginApp({
     log,
     clock: systemClock,
@@ -34,12 +32,25 @@ export async function startOrigin(config: Config): Promise<Running> {
     checks: [folderReadable(folder), folderWritable(folder, systemRandom)],
     observer: metrics?.requests,
     bucket,
-    pushBlob: metrics?.uploads.of(sessions) ?? sessions,
+    pushBlob,
     push: { allowSparse: config.push.allow_sparse },
     requestTimeoutMs: config.origin.request_timeout_ms,
   })
   const serving = await serve({ config, fetch: app.fetch, address: config.origin.listen, measured })
   const url = `http://${formatAddress(serving.address)}`
   log.info('ready', { url, metrics: serving.metricsUrl })
-  return { url, stop: serving.stop }
+  const expiry = startUploadExpiry({
+    uploads,
+    pushBlob,
+    clock: systemClock,
+    log,
+    expireAfterMs: config.push.upload_expiry_hours * 3600_000,
+    found: metrics?.uploads.found,
+  })
+  return {
+    url,
+    async stop() {
+      await Promise.all([expiry.stop(), serving.stop()])
+    },
+  }
 }

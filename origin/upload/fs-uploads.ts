@@ -1,9 +1,10 @@
 // Staging of uploads in the bucket's folder: an upload is one file that grows, and publishing moves it.
 
-import { mkdir, open, rm, rmdir, stat } from 'node:fs/promises'
+import { mkdir, open, opendir, rm, rmdir, stat } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { uploadKey } from '../../shared/layout/keys.ts'
+import { uploadKey, uploadsPrefix } from '../../shared/layout/keys.ts'
+import { orAborted } from '../../shared/ports/or-aborted.ts'
 import type { Uploads } from '../../shared/ports/uploads.ts'
 import { createDurableFolder, isMissing } from '../bucket/durable-folder.ts'
 import { fileStream } from '../bucket/file-stream.ts'
@@ -32,12 +33,7 @@ export function createFsUploads(deps: { folder: string }): Uploads {
 
     async size(id, { signal }) {
       signal.throwIfAborted()
-      try {
-        return (await stat(fileOf(id))).size
-      } catch (error) {
-        if (isMissing(error)) return undefined
-        throw asUpstream(error)
-      }
+      return (await ifThere(stat(fileOf(id))))?.size
     },
 
     async append(id, offset, body, onStored, { signal }) {
@@ -82,6 +78,38 @@ export function createFsUploads(deps: { folder: string }): Uploads {
     async remove(id, { signal }) {
       signal.throwIfAborted()
       await failing(rm(dirname(fileOf(id)), { recursive: true, force: true }))
+    },
+
+    async *list({ signal }) {
+      const opening = opendir(join(root, uploadsPrefix))
+      const folder = await ifThere(orAborted(signal, opening)).catch((error: unknown) => {
+        // It may open when nobody waits for it any more.
+        opening.then(
+          (late) => late.close(),
+          () => {},
+        )
+        throw error
+      })
+      if (folder === undefined) return
+      try {
+        for (;;) {
+          const entry = await failing(orAborted(signal, folder.read()))
+          if (entry === null) return
+          if (entry.isDirectory()) yield entry.name
+        }
+      } finally {
+        // Not waited for: it would wait for a read that hangs.
+        folder.close().catch(() => {})
+      }
+    },
+
+    async touchedMs(id, { signal }) {
+      // The file for bytes that were added; the folder where a crash left it without one.
+      const times = await Promise.all(
+        [fileOf(id), dirname(fileOf(id))].map(async (path) => (await ifThere(orAborted(signal, stat(path))))?.mtimeMs),
+      )
+      const known = times.filter((time) => time !== undefined)
+      return known.length === 0 ? undefined : Math.max(...known)
     },
   }
 }
@@ -141,6 +169,16 @@ async function appendAll(
     reader.releaseLock()
   }
   return size
+}
+
+/** Undefined where there is no such file or folder. */
+async function ifThere<Result>(work: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await work
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw asUpstream(error)
+  }
 }
 
 async function failing<Result>(work: Promise<Result>): Promise<Result> {

@@ -105,9 +105,12 @@ export function parseManifestsFolder(folder: string): RepositoryName | undefined
 /** The version of what lies under `mirrorball/`. */
 export const formatKey = 'mirrorball/format' as Key
 
+/** One folder for each open upload. */
+export const uploadsPrefix = 'mirrorball/uploads/' as KeyPrefix
+
 /** Bytes of an open upload that begin at `offset`. */
 export function uploadKey(uploadId: string, offset: number): Key {
-  return `mirrorball/uploads/${uploadId}/${offset}` as Key
+  return `${uploadsPrefix}${uploadId}/${offset}` as Key
 }
 
 /** The content of a link file is the digest and nothing else. */

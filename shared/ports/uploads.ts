@@ -34,4 +34,13 @@ export interface Uploads {
 
   /** Ends the upload and frees its bytes. */
   remove(id: string, wait: Wait): Promise<void>
+
+  /**
+   * Ids of all uploads, in no order, one after another, since there may be many thousand. May give a name that lies among
+   * them and is no id. Those it gave may be removed meanwhile.
+   */
+  list(wait: Wait): AsyncIterable<string>
+
+  /** When the upload was made, or bytes of it were last written or taken back: ms since 1970; undefined where there is none. */
+  touchedMs(id: string, wait: Wait): Promise<number | undefined>
 }

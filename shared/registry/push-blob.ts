@@ -35,6 +35,11 @@ export interface PushBlob {
   whole(name: RepositoryName, digest: Digest, chunk: Chunk, wait: Wait): Promise<void>
   /** Ends a session and forgets its bytes. */
   cancel(name: RepositoryName, id: string, wait: Wait): Promise<void>
+  /**
+   * Ends a session that nobody has touched since then (ms since 1970), and that no request works on. A request that comes
+   * meanwhile goes before. Returns whether the session was ended.
+   */
+  expire(id: string, untouchedSinceMs: number, wait: Wait): Promise<boolean>
 }
 
 /**
@@ -167,7 +172,24 @@ export function createPushBlob(deps: { bucket: Bucket; uploads: Uploads; hasher:
         await uploads.remove(id, turn)
       })
     },
+
+    async expire(id, untouchedSinceMs, wait) {
+      if (!isUploadId(id) || turns.isTaken(id)) return false
+      return turns.take(id, wait, async (turn) => {
+        // Looked at in our turn: nobody can touch it between this and the end.
+        const touchedMs = await uploads.touchedMs(id, turn)
+        if (touchedMs === undefined || touchedMs > untouchedSinceMs) return false
+        await uploads.remove(id, turn)
+        hashes.delete(id)
+        return true
+      })
+    },
   }
+}
+
+/** Whether a text can be the id of a session; what else lies among the sessions is not ours to remove. */
+export function isUploadId(text: string): boolean {
+  return /^[0-9a-f-]{36}-[0-9a-f]{16}$/.test(text)
 }
 
 /**
@@ -178,7 +200,7 @@ async function ownerMark(name: RepositoryName): Promise<string> {
 }
 
 async function belongsTo(name: RepositoryName, id: string): Promise<boolean> {
-  return /^[0-9a-f-]{36}-[0-9a-f]{16}$/.test(id) && id.endsWith(`-${await ownerMark(name)}`)
+  return isUploadId(id) && id.endsWith(`-${await ownerMark(name)}`)
 }
 
 /**
@@ -188,6 +210,8 @@ async function belongsTo(name: RepositoryName, id: string): Promise<boolean> {
 function createTurns() {
   const current = new Map<string, { controller: AbortController; ended: Promise<void> }>()
   return {
+    isTaken: (id: string) => current.has(id),
+
     async take<Result>(id: string, wait: Wait, work: (turn: Wait) => Promise<Result>): Promise<Result> {
       const before = current.get(id)
       before?.controller.abort(new OciError('BLOB_UPLOAD_INVALID', `another request went on with upload ${id}`))

@@ -5,6 +5,7 @@ import { blobKey } from '../../shared/layout/keys.ts'
 import type { BucketReader } from '../../shared/ports/bucket.ts'
 import type { Uploads } from '../../shared/ports/uploads.ts'
 import { digestFrom } from '../../shared/protocol/digest.ts'
+import { eventually } from '../support/stack.ts'
 
 const wait = { signal: new AbortController().signal }
 const someKey = blobKey(digestFrom('sha256', 'ab'.repeat(32)))
@@ -17,6 +18,12 @@ function streamOf(...parts: string[]): ReadableStream<Uint8Array> {
 async function* breaking(...parts: string[]): AsyncGenerator<Uint8Array> {
   for (const part of parts) yield new TextEncoder().encode(part)
   throw new Error('the connection broke')
+}
+
+async function idsOf(list: AsyncIterable<string>): Promise<string[]> {
+  const ids: string[] = []
+  for await (const id of list) ids.push(id)
+  return ids
 }
 
 async function textOf(stream: ReadableStream<Uint8Array>): Promise<string> {
@@ -135,6 +142,56 @@ export function uploadsContract(adapter: string, make: () => Promise<UploadsUnde
       await uploads.append('u1', 0, streamOf('bytes'), () => {}, wait)
       await uploads.remove('u1', wait)
       expect(await uploads.size('u1', wait)).toBeUndefined()
+    })
+
+    test('all uploads are listed, and none that ended', async () => {
+      const listed = async () => new Set(await idsOf(uploads.list(wait)))
+      expect(await listed()).toEqual(new Set())
+      for (const id of ['u1', 'u2', 'u3', 'u4']) await uploads.create(id, wait)
+      await uploads.append('u1', 0, streamOf('bytes'), () => {}, wait)
+      await uploads.remove('u2', wait)
+      await uploads.publish('u3', someKey, wait)
+      expect(await listed()).toEqual(new Set(['u1', 'u4']))
+    })
+
+    test('uploads may be removed while they are listed', async () => {
+      const ids = Array.from({ length: 300 }, (_, at) => `u${at}`)
+      for (const id of ids) await uploads.create(id, wait)
+      const seen: string[] = []
+      for await (const id of uploads.list(wait)) {
+        seen.push(id)
+        await uploads.remove(id, wait)
+      }
+      expect(new Set(seen)).toEqual(new Set(ids))
+      expect(await idsOf(uploads.list(wait))).toEqual([])
+    })
+
+    test('a listing that is left, or that nobody waits for, ends', async () => {
+      for (const id of ['u1', 'u2', 'u3']) await uploads.create(id, wait)
+      for await (const id of uploads.list(wait)) {
+        expect(id).toMatch(/^u[123]$/)
+        break
+      }
+      const aborted = { signal: AbortSignal.abort(new Error('left')) }
+      await expect(idsOf(uploads.list(aborted))).rejects.toThrow('left')
+    })
+
+    test('making an upload, and adding bytes, is a touch; looking at it is none', async () => {
+      expect(await uploads.touchedMs('u1', wait)).toBeUndefined()
+      const before = Date.now()
+      await uploads.create('u1', wait)
+      const made = (await uploads.touchedMs('u1', wait)) ?? 0
+      // A file system notes times in steps of some milliseconds.
+      expect(made).toBeGreaterThan(before - 100)
+      expect(made).toBeLessThanOrEqual(Date.now())
+      await eventually('time moves on', () => Date.now() > made + 20)
+      await uploads.size('u1', wait)
+      await (await uploads.read('u1', wait)).cancel()
+      expect(await uploads.touchedMs('u1', wait)).toBe(made)
+      await uploads.append('u1', 0, streamOf('bytes'), () => {}, wait)
+      expect(await uploads.touchedMs('u1', wait)).toBeGreaterThan(made)
+      await uploads.remove('u1', wait)
+      expect(await uploads.touchedMs('u1', wait)).toBeUndefined()
     })
 
     test('an upload goes on after a restart', async () => {

@@ -1,7 +1,9 @@
 // Uploads whose connection breaks, whose origin restarts, and that two requests work on at once.
 
 import { once } from 'node:events'
+import { utimes } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { startUpload, withDigest } from '../support/http-client.ts'
 import { randomBytes, sha256 } from '../support/image.ts'
@@ -79,6 +81,26 @@ describe('an upload', () => {
     expect((await fetch(withDigest(moved, sha256('before after')), { method: 'PUT' })).status).toBe(201)
     const blob = await fetch(`${restarted.url}/v2/uploads/restart/blobs/${sha256('before after')}`)
     expect(await blob.text()).toBe('before after')
+  })
+
+  test('that nobody went on with for longer than is set is gone when the origin has looked, and others are not', async () => {
+    const folder = await newFolder()
+    const origin = await startOrigin(folder)
+    const [old, young] = [await startUpload(origin.url, 'uploads/old'), await startUpload(origin.url, 'uploads/young')]
+    for (const url of [old, young]) await fetch(url, { method: 'PATCH', body: 'some bytes' })
+    await origin.stop()
+    const sessionFolder = join(folder, 'bucket/mirrorball/uploads', old.pathname.split('/').at(-1) ?? '')
+    const then = new Date(Date.now() - 25 * 3600_000)
+    for (const path of [join(sessionFolder, '0'), sessionFolder]) await utimes(path, then, then)
+    const restarted = await startOrigin(folder)
+    await eventually('the look ends', () => restarted.log.some(({ msg }) => msg === 'uploads expired'))
+    expect(restarted.log.find(({ msg }) => msg === 'uploads expired')).toMatchObject({
+      level: 'info',
+      removed: 1,
+      kept: 1,
+    })
+    expect((await fetch(new URL(old.pathname, restarted.url))).status).toBe(404)
+    expect(await statusOf(new URL(young.pathname, restarted.url))).toBe('0-9')
   })
 
   test('with a digest of sha512 that was not announced is checked all the same', async () => {

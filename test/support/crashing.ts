@@ -56,6 +56,8 @@ export function crashing(bucket: Bucket, uploads: Uploads, crashAt: number | und
     uploads: {
       size: (...args) => read(() => uploads.size(...args)),
       read: (...args) => read(() => uploads.read(...args)),
+      list: (...args) => uploads.list(...args),
+      touchedMs: (...args) => read(() => uploads.touchedMs(...args)),
       create: (...args) => step('create', () => uploads.create(...args)),
       append: (...args) => step('append', () => uploads.append(...args)),
       truncate: (...args) => step('truncate', () => uploads.truncate(...args)),

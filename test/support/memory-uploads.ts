@@ -3,9 +3,13 @@
 import type { Uploads } from '../../shared/ports/uploads.ts'
 import type { Objects } from './memory-bucket.ts'
 
-/** @param objects of the bucket that uploads are published into */
-export function createMemoryUploads(objects: Objects): Uploads {
+/**
+ * @param objects of the bucket that uploads are published into
+ * @param now the time that touches are noted with
+ */
+export function createMemoryUploads(objects: Objects, now: () => number = () => Date.now()): Uploads {
   const staged = new Map<string, Uint8Array[]>()
+  const touched = new Map<string, number>()
   const chunks = (id: string) => {
     const found = staged.get(id)
     if (found === undefined) throw new Error(`there is no upload ${id}`)
@@ -16,6 +20,7 @@ export function createMemoryUploads(objects: Objects): Uploads {
     async create(id, { signal }) {
       signal.throwIfAborted()
       staged.set(id, [])
+      touched.set(id, now())
     },
     async size(id, { signal }) {
       signal.throwIfAborted()
@@ -32,6 +37,7 @@ export function createMemoryUploads(objects: Objects): Uploads {
           const { done, value } = await reader.read()
           if (done) break
           chunks(id).push(new Uint8Array(value))
+          touched.set(id, now())
           onStored(value)
           size += value.byteLength
         }
@@ -48,6 +54,7 @@ export function createMemoryUploads(objects: Objects): Uploads {
     async truncate(id, size, { signal }) {
       signal.throwIfAborted()
       staged.set(id, [joined(id).slice(0, size)])
+      touched.set(id, now())
     },
     async publish(id, key, { signal }) {
       signal.throwIfAborted()
@@ -57,6 +64,16 @@ export function createMemoryUploads(objects: Objects): Uploads {
     async remove(id, { signal }) {
       signal.throwIfAborted()
       staged.delete(id)
+    },
+    async *list({ signal }) {
+      for (const id of staged.keys()) {
+        signal.throwIfAborted()
+        yield id
+      }
+    },
+    async touchedMs(id, { signal }) {
+      signal.throwIfAborted()
+      return staged.has(id) ? touched.get(id) : undefined
     },
   }
 }
