@@ -31,7 +31,7 @@ export function composeEdge(config: WorkerConfig): RegistryApp {
     log,
     clock,
     random: { uuid: () => crypto.randomUUID() },
-    access: { anonymous: config.ACCESS_ANONYMOUS, delete: config.ACCESS_DELETE },
+    access: { anonymous: config.ACCESS_ANONYMOUS, delete: config.ACCESS_DELETE, readOnly: config.ACCESS_READ_ONLY },
     checks: [bucketReadable(bucket)],
     bucket,
     links,

@@ -19,6 +19,7 @@ const bindingsSchema = v.object({
   ORIGIN_URL: originUrl,
   ACCESS_ANONYMOUS: accessRulesSchema.entries.anonymous,
   ACCESS_DELETE: v.optional(flag, false),
+  ACCESS_READ_ONLY: v.optional(flag, false),
   MEMORY_CACHE_MIB: v.optional(wholeNumber(1, 96), 16),
   BUCKET_TIMEOUT_MS: v.optional(wholeNumber(1, 600_000), 10_000),
   ORIGIN_TIMEOUT_MS: v.optional(wholeNumber(1, 600_000), 30_000),

@@ -45,7 +45,10 @@ export function formatAddress({ host, port }: ListenAddress): string {
 export function accessAt(config: Config, path: string, address: ListenAddress): AccessRules {
   const loopback = isLoopback(address.host)
   const anonymous = config.access.anonymous ?? (loopback ? 'push' : undefined)
-  if (anonymous !== undefined) return { anonymous, delete: config.access.delete ?? loopback }
+  if (anonymous !== undefined) {
+    const rules = { anonymous, delete: config.access.delete ?? loopback }
+    return config.access.read_only ? { ...rules, readOnly: true } : rules
+  }
   throw new ConfigError([
     `access.anonymous: must be set, because ${path} (${formatAddress(address)}) can be reached from other machines: ` +
       '`pull` to let everyone pull and nobody push, `push` to let everyone do both ' +

@@ -55,6 +55,12 @@ export const configSchema = section({
       ),
       v.examples([true]),
     ),
+    read_only: v.pipe(
+      v.optional(flag, false),
+      v.description(
+        'Whether pushes and deletes are refused to everyone. The origin then writes nothing to the bucket’s folder.',
+      ),
+    ),
   }),
   push: section({
     allow_sparse: v.pipe(

@@ -58,6 +58,7 @@ async function workerVariables(config: Config): Promise<Record<string, string>> 
   return {
     ACCESS_ANONYMOUS: access.anonymous,
     ACCESS_DELETE: String(access.delete),
+    ACCESS_READ_ONLY: String(access.readOnly === true),
     ORIGIN_URL: originUrl(config),
     BUCKET_URL: bucketUrl(config),
     BUCKET_REGION: config.bucket.region,

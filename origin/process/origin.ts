@@ -4,7 +4,8 @@ import { createOriginApp } from '../../shared/http/origin-app.ts'
 import { createPushBlob } from '../../shared/registry/push-blob.ts'
 import { startUploadExpiry } from '../../shared/registry/upload-expiry.ts'
 import { folderReadable, folderWritable } from '../bucket/folder-checks.ts'
-import { createFsBucket } from '../bucket/fs-bucket.ts'
+import { createFsBucket, createFsBucketReader } from '../bucket/fs-bucket.ts'
+import { readOnlyBucket } from '../bucket/read-only-bucket.ts'
 import { createFsUploads } from '../upload/fs-uploads.ts'
 import { nodeHasher } from '../upload/node-hasher.ts'
 import { accessAt, bucketFolder, formatAddress } from '../config/addresses.ts'
@@ -19,7 +20,10 @@ export async function startOrigin(config: Config): Promise<Running> {
   const folder = bucketFolder(config)
   const measured = await measuredAt(config.origin.metrics_listen)
   const metrics = measured?.metrics
-  const files = await createFsBucket({ folder, random: systemRandom })
+  const readOnly = config.access.read_only
+  const files = readOnly
+    ? readOnlyBucket(createFsBucketReader({ folder }))
+    : await createFsBucket({ folder, random: systemRandom })
   const bucket = metrics?.operations.writer(files) ?? files
   const uploads = createFsUploads({ folder })
   const sessions = createPushBlob({ bucket, uploads, hasher: nodeHasher, random: systemRandom })
@@ -29,7 +33,7 @@ export async function startOrigin(config: Config): Promise<Running> {
     clock: systemClock,
     random: systemRandom,
     access,
-    checks: [folderReadable(folder), folderWritable(folder, systemRandom)],
+    checks: readOnly ? [folderReadable(folder)] : [folderReadable(folder), folderWritable(folder, systemRandom)],
     observer: metrics?.requests,
     bucket,
     pushBlob,
@@ -39,18 +43,20 @@ export async function startOrigin(config: Config): Promise<Running> {
   const serving = await serve({ config, fetch: app.fetch, address: config.origin.listen, measured })
   const url = `http://${formatAddress(serving.address)}`
   log.info('ready', { url, metrics: serving.metricsUrl })
-  const expiry = startUploadExpiry({
-    uploads,
-    pushBlob,
-    clock: systemClock,
-    log,
-    expireAfterMs: config.push.upload_expiry_hours * 3600_000,
-    found: metrics?.uploads.found,
-  })
+  const expiry = readOnly
+    ? undefined
+    : startUploadExpiry({
+        uploads,
+        pushBlob,
+        clock: systemClock,
+        log,
+        expireAfterMs: config.push.upload_expiry_hours * 3600_000,
+        found: metrics?.uploads.found,
+      })
   return {
     url,
     async stop() {
-      await Promise.all([expiry.stop(), serving.stop()])
+      await Promise.all([expiry?.stop(), serving.stop()])
     },
   }
 }

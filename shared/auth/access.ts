@@ -9,6 +9,8 @@ export const accessRulesSchema = v.object({
   anonymous: v.picklist(['pull', 'push'], 'must be pull or push'),
   /** Whether who may push may delete too. One switch for tags, manifests and blobs. */
   delete: v.boolean('must be true or false'),
+  /** Whether nobody may push or delete, whatever else is set. */
+  readOnly: v.optional(v.boolean('must be true or false')),
 })
 
 export type AccessRules = Readonly<v.InferOutput<typeof accessRulesSchema>>
@@ -20,6 +22,11 @@ export function accessRefusal(
   name: RepositoryName | undefined,
 ): OciError | undefined {
   if (right === 'pull') return undefined
+  if (rules.readOnly === true) {
+    return new OciError('UNSUPPORTED', 'pushes and deletes are switched off here (access.read_only); pulls work', {
+      summary: 'this registry is read-only',
+    })
+  }
   if (name !== undefined && isContentName(name)) {
     return new OciError(
       'DENIED',

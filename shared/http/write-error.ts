@@ -1,6 +1,6 @@
 // The one place where a failure becomes an answer.
 
-import { OciError, ociErrorCodes, UpstreamError } from '../protocol/errors.ts'
+import { OciError, UpstreamError } from '../protocol/errors.ts'
 import type { Answer } from './answer.ts'
 
 /** Seconds a client is asked to wait when a dependency failed. */
@@ -12,7 +12,7 @@ export const retryAfterSeconds = 5
  */
 export function errorAnswer(error: unknown, method: string): Answer {
   if (error instanceof OciError) {
-    return write(method, error.status, error.code, ociErrorCodes[error.code].message, error.detail, error.headers)
+    return write(method, error.status, error.code, error.summary, error.detail, error.headers)
   }
   if (error instanceof UpstreamError) {
     const detail = `the ${error.source} failed or did not answer in time; try again`

@@ -28,6 +28,8 @@ export type OciErrorCode = keyof typeof ociErrorCodes
 export class OciError extends Error {
   override readonly name = 'OciError'
   readonly code: OciErrorCode
+  /** The code's own message, or one that fits better, for clients that show nothing else. */
+  readonly summary: string
   readonly detail: string
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
@@ -35,11 +37,17 @@ export class OciError extends Error {
   /**
    * @param detail what was wrong with this request and what would be right; goes to the client
    * @param options.status when it is not the code's own, e.g. 413 for a manifest that is too large
+   * @param options.summary when the code's own message would mislead; docker shows this and no detail
    * @param options.headers that belong to the refusal, e.g. `Allow`
    */
-  constructor(code: OciErrorCode, detail: string, options: { status?: number; headers?: Record<string, string> } = {}) {
+  constructor(
+    code: OciErrorCode,
+    detail: string,
+    options: { status?: number; summary?: string; headers?: Record<string, string> } = {},
+  ) {
     super(`${code}: ${detail}`)
     this.code = code
+    this.summary = options.summary ?? ociErrorCodes[code].message
     this.detail = detail
     this.status = options.status ?? ociErrorCodes[code].status
     this.headers = options.headers ?? {}

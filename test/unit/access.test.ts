@@ -71,3 +71,16 @@ describe.each(contentNames)('under the content name %s', (name) => {
 test('a name that only holds a content name is pushed to like any other', () => {
   for (const request of requests(`mirror/${cid}`)) expect(refusal('push', request)).toBeUndefined()
 })
+
+test.each([...requests(pushed), ...requests(cid)])(
+  'where the registry is read-only $method $path is a pull or is refused, whatever else is set',
+  (request) => {
+    const route = parseRoute(request.method, request.path)
+    for (const anonymous of ['pull', 'push'] as const) {
+      const rules = { anonymous, delete: true, readOnly: true }
+      const refused = accessRefusal(rules, rightFor(request.method, route), 'name' in route ? route.name : undefined)
+      if (isPull(request)) expect(refused).toBeUndefined()
+      else expect(refused).toMatchObject({ code: 'UNSUPPORTED', status: 405, summary: 'this registry is read-only' })
+    }
+  },
+)

@@ -45,6 +45,12 @@ describe('what everyone may do', () => {
     }
   })
 
+  test('is to read only where that is set', async () => {
+    const options = { 'access-read-only': 'true', 'access-anonymous': 'push' }
+    const config = await load({ options })
+    expect(accessAt(config, 'origin.listen', config.origin.listen)).toMatchObject({ readOnly: true })
+  })
+
   test.each(['127.0.0.1:1970', '0.0.0.0:1970'])(
     'is to delete at %s as it is set; unset, only on loopback',
     async (listen) => {

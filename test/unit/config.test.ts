@@ -25,6 +25,7 @@ const samples: Readonly<Record<string, readonly [string, string]>> = {
   'edge.bucket_access': ['folder', 'http'],
   'edge.origin_url': ['http://one.example.com', 'https://two.example.com:8443'],
   'access.delete': ['true', 'false'],
+  'access.read_only': ['true', 'false'],
   'push.allow_sparse': ['true', 'false'],
   'log.level': ['debug', 'error'],
 }

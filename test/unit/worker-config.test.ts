@@ -34,6 +34,7 @@ describe('a worker', () => {
     expect(parseWorkerConfig(bound)).toEqual({
       ...bound,
       ACCESS_DELETE: false,
+      ACCESS_READ_ONLY: false,
       BUCKET_REGION: 'auto',
       MEMORY_CACHE_MIB: 16,
       BUCKET_TIMEOUT_MS: 10_000,
