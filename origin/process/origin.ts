@@ -1,6 +1,10 @@
 // The origin process: takes pushes and answers for everything.
 
 import { createOriginApp } from '../../shared/http/origin-app.ts'
+import type { Bucket } from '../../shared/ports/bucket.ts'
+import { deadline } from '../../shared/ports/clock.ts'
+import { UpstreamError } from '../../shared/protocol/errors.ts'
+import { hasFormat, writeFormat } from '../../shared/registry/bucket-format.ts'
 import { createPushBlob } from '../../shared/registry/push-blob.ts'
 import { startUploadExpiry } from '../../shared/registry/upload-expiry.ts'
 import { folderReadable, folderWritable } from '../bucket/folder-checks.ts'
@@ -21,9 +25,7 @@ export async function startOrigin(config: Config): Promise<Running> {
   const measured = await measuredAt(config.origin.metrics_listen)
   const metrics = measured?.metrics
   const readOnly = config.access.read_only
-  const files = readOnly
-    ? readOnlyBucket(createFsBucketReader({ folder }))
-    : await createFsBucket({ folder, random: systemRandom })
+  const files = await openBucket(config, folder)
   const bucket = metrics?.operations.writer(files) ?? files
   const uploads = createFsUploads({ folder })
   const sessions = createPushBlob({ bucket, uploads, hasher: nodeHasher, random: systemRandom })
@@ -58,5 +60,22 @@ export async function startOrigin(config: Config): Promise<Running> {
     async stop() {
       await Promise.all([expiry?.stop(), serving.stop()])
     },
+  }
+}
+
+/** The folder as a bucket, of a format that we know. Nothing is written before that is certain. */
+async function openBucket(config: Config, folder: string): Promise<Bucket> {
+  const { request_timeout_ms: timeoutMs } = config.origin
+  const slow = () => new UpstreamError('bucket', `no answer within ${timeoutMs} ms`)
+  const limit = deadline(systemClock, timeoutMs, undefined, slow)
+  try {
+    const reader = createFsBucketReader({ folder })
+    const known = await hasFormat(reader, limit)
+    if (config.access.read_only) return readOnlyBucket(reader)
+    const bucket = await createFsBucket({ folder, random: systemRandom })
+    if (!known) await writeFormat(bucket, limit)
+    return bucket
+  } finally {
+    limit.clear()
   }
 }
