@@ -6,7 +6,14 @@ import { type Log, type LogFields, type LogLevel, logLevels } from '../shared/po
 export function createConsoleLog(level: LogLevel): Log {
   const logs = (wanted: LogLevel) => logLevels.indexOf(wanted) >= logLevels.indexOf(level)
   const line = (at: LogLevel, message: string, fields: LogFields = {}, error?: unknown) =>
-    JSON.stringify({ level: at, part: 'edge', ...fields, err: describe(error), msg: message })
+    JSON.stringify({
+      level: at,
+      time: new Date().toISOString(),
+      part: 'edge',
+      ...fields,
+      err: describe(error),
+      msg: message,
+    })
   return {
     info(message, fields) {
       if (logs('info')) console.log(line('info', message, fields))

@@ -1,6 +1,7 @@
 // A file as a web stream.
 
 import type { FileHandle } from 'node:fs/promises'
+import type { Key } from '../../shared/layout/keys.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 
 /** Bytes a read; smaller ones halve the speed, larger ones only hold more memory. */
@@ -9,8 +10,14 @@ const chunkBytes = 1024 * 1024
 /**
  * The bytes from `start` to `end`, both included, read as the consumer asks for them and never ahead. Closes the file
  * at the end, on error and on cancel.
+ * @param key of the file, for messages
  */
-export function fileStream(file: FileHandle, start: number, end: number): ReadableStream<Uint8Array<ArrayBuffer>> {
+export function fileStream(
+  file: FileHandle,
+  start: number,
+  end: number,
+  key: Key,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
   let position = start
   return new ReadableStream<Uint8Array<ArrayBuffer>>(
     {
@@ -23,7 +30,7 @@ export function fileStream(file: FileHandle, start: number, end: number): Readab
           }
           const buffer = new Uint8Array(Math.min(chunkBytes, end - position + 1))
           const { bytesRead } = await file.read(buffer, 0, buffer.byteLength, position)
-          if (bytesRead === 0) throw new UpstreamError('bucket', 'a file became shorter while it was read')
+          if (bytesRead === 0) throw new UpstreamError('bucket', `${key} became shorter while it was read`)
           position += bytesRead
           controller.enqueue(bytesRead === buffer.byteLength ? buffer : buffer.subarray(0, bytesRead))
         } catch (error) {

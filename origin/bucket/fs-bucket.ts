@@ -44,7 +44,7 @@ export function createFsBucketReader(deps: { folder: string }): BucketReader {
         if (file === undefined) return undefined
         const { size } = await orAborted(signal, file.stat())
         const { start, end } = range ?? { start: 0, end: size - 1 }
-        return { sizeBytes: size, body: fileStream(file, start, end) }
+        return { sizeBytes: size, body: fileStream(file, start, end, key) }
       } catch (error) {
         // Also when the file opens only after nobody waits for it any more.
         opening.then(

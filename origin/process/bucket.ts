@@ -26,7 +26,7 @@ export async function startBucket(config: Config): Promise<Running> {
     checks: [folderReadable(folder)],
     observer: metrics?.requests,
   })
-  const serving = await serve({ config, fetch, address: config.bucket.listen, measured })
+  const serving = await serve({ config, fetch, address: config.bucket.listen, measured, log })
   const url = bucketUrl(config, serving.address)
   log.info('ready', { url, metrics: serving.metricsUrl })
   return { url, stop: serving.stop }

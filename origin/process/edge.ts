@@ -62,7 +62,7 @@ async function startNodeEdge(config: Config): Promise<Running> {
     }),
     bucketTimeoutMs: config.edge.bucket_timeout_ms,
   })
-  const serving = await serve({ config, fetch: app.fetch, address: config.edge.listen, measured })
+  const serving = await serve({ config, fetch: app.fetch, address: config.edge.listen, measured, log })
   const url = `http://${formatAddress(serving.address)}`
   log.info('ready', { url, runtime: 'node', metrics: serving.metricsUrl })
   return { url, stop: serving.stop }

@@ -2,11 +2,12 @@
 
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import type { AddressInfo } from 'node:net'
-import { createServer, type IncomingMessage, type Server } from 'node:http'
-import { toResponse } from '../../shared/http/answer.ts'
+import { createServer, type Server } from 'node:http'
+import { streamedAnswer, toResponse } from '../../shared/http/answer.ts'
 import { errorAnswer } from '../../shared/http/write-error.ts'
-import { OciError } from '../../shared/protocol/errors.ts'
+import type { Log } from '../../shared/ports/log.ts'
 import type { Traffic } from '../metrics/traffic.ts'
+import { cutWhereBroken } from './cut-where-broken.ts'
 import type { ListenAddress } from '../config/schema.ts'
 import { outsideApp, refuseMalformed, severalHosts } from './malformed-requests.ts'
 
@@ -25,17 +26,22 @@ export async function listenHttp(options: {
   readonly fetch: (request: Request) => Response | Promise<Response>
   readonly address: ListenAddress
   readonly idleTimeoutMs: number
+  readonly log: Log
   readonly traffic?: Traffic | undefined
 }): Promise<HttpListener> {
   const listener = getRequestListener(
     async (request, env) => {
       const bindings = env as HttpBindings
-      const refusal = listenerRefusal(bindings.incoming)
-      if (refusal !== undefined) return toResponse(errorAnswer(refusal, request.method))
+      if ((bindings.incoming.headersDistinct['host'] ?? []).length > 1)
+        return toResponse(errorAnswer(severalHosts, request.method))
       pauseIdleLimit(bindings, options.idleTimeoutMs)
-      const response = await options.fetch(request)
+      const response = await options.fetch(hasDotSegment(bindings.incoming.url ?? '') ? atRoot(request) : request)
       discardRest(bindings)
-      return response
+      const streamed = streamedAnswer(response)
+      if (streamed === undefined) return response
+      const { status, headers, body } = streamed
+      const to = { outgoing: bindings.outgoing, log: options.log, id: headers['X-Request-Id'] }
+      return new Response(cutWhereBroken(body, to), { status, headers })
     },
     { errorHandler: outsideApp },
   )
@@ -57,12 +63,10 @@ export async function listenHttp(options: {
   return { address: { host: options.address.host, port }, drain: (drainMs) => drain(server, drainMs) }
 }
 
-function listenerRefusal(incoming: IncomingMessage): OciError | undefined {
-  if (hasDotSegment(incoming.url ?? '')) return dotSegment
-  return (incoming.headersDistinct['host'] ?? []).length > 1 ? severalHosts : undefined
+/** The same request for a path that is no route anywhere: it is refused, and logged, like any other that is none. */
+function atRoot(request: Request): Request {
+  return Object.create(request, { url: { value: new URL('/', request.url).href } }) as Request
 }
-
-const dotSegment = new OciError('UNSUPPORTED', 'a path has no segments . and ..', { status: 404 })
 
 /** Whether a path would be another one after normalising, which the library does before anyone sees it as it was sent. */
 function hasDotSegment(target: string): boolean {

@@ -42,7 +42,7 @@ export async function startOrigin(config: Config): Promise<Running> {
     push: { allowSparse: config.push.allow_sparse },
     requestTimeoutMs: config.origin.request_timeout_ms,
   })
-  const serving = await serve({ config, fetch: app.fetch, address: config.origin.listen, measured })
+  const serving = await serve({ config, fetch: app.fetch, address: config.origin.listen, measured, log })
   const url = `http://${formatAddress(serving.address)}`
   log.info('ready', { url, metrics: serving.metricsUrl })
   const expiry = readOnly

@@ -1,5 +1,6 @@
 // What every listening process does the same way: its own listener, and where it is wanted one for its metrics.
 
+import type { Log } from '../../shared/ports/log.ts'
 import { formatAddress } from '../config/addresses.ts'
 import type { Config, ListenAddress } from '../config/schema.ts'
 import { createMetrics, type Metrics } from '../metrics/metrics.ts'
@@ -32,13 +33,15 @@ export async function serve(options: {
   readonly fetch: (request: Request) => Response | Promise<Response>
   readonly address: ListenAddress
   readonly measured: MeasuredAt | undefined
+  readonly log: Log
 }): Promise<Serving> {
-  const { config, fetch, address, measured } = options
+  const { config, fetch, address, measured, log } = options
   const { idle_timeout_ms: idleTimeoutMs, drain_ms: drainMs } = config.http
   const own =
-    measured && (await listenHttp({ fetch: metricsFetch(measured.metrics), address: measured.address, idleTimeoutMs }))
+    measured &&
+    (await listenHttp({ fetch: metricsFetch(measured.metrics), address: measured.address, idleTimeoutMs, log }))
   try {
-    const main = await listenHttp({ fetch, address, idleTimeoutMs, traffic: measured?.metrics.traffic })
+    const main = await listenHttp({ fetch, address, idleTimeoutMs, log, traffic: measured?.metrics.traffic })
     return {
       address: main.address,
       metricsUrl: own && `http://${formatAddress(own.address)}/metrics`,

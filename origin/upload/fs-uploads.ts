@@ -48,7 +48,7 @@ export function createFsUploads(deps: { folder: string }): Uploads {
     async read(id, { signal }) {
       signal.throwIfAborted()
       const file = await failing(open(fileOf(id), 'r'))
-      return fileStream(file, 0, (await file.stat()).size - 1)
+      return fileStream(file, 0, (await file.stat()).size - 1, uploadKey(id, 0))
     },
 
     async truncate(id, size, { signal }) {

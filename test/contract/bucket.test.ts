@@ -53,6 +53,7 @@ async function overHttp(): Promise<BucketUnderTest> {
     }),
     address: { host: '127.0.0.1', port: 0 },
     idleTimeoutMs: 60_000,
+    log: silentLog,
   })
   endings.push(() => listener.drain(0))
   const url = `http://127.0.0.1:${listener.address.port}/${bucketName}`
