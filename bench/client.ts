@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { runClient } from '../test/support/clients.ts'
+import { runClient } from '../test/support/clients/programs.ts'
 import { makeImage, type TestImage } from '../test/support/image.ts'
 
 /** Where the client keeps images: memory, so that only the registry uses the disk. */

@@ -1,7 +1,7 @@
 // CNCF Distribution on files.
 
 import { writeFile } from 'node:fs/promises'
-import { findClient } from '../../test/support/clients.ts'
+import { findClient } from '../../test/support/clients/programs.ts'
 import { answers, freePort, startServer } from '../processes.ts'
 import type { Peer } from './peer.ts'
 
@@ -11,7 +11,7 @@ import type { Peer } from './peer.ts'
  */
 export async function startDistribution(folder: string, redirectTo?: string): Promise<Peer> {
   const program = findClient('registry')
-  if (program === undefined) throw new Error('registry is not installed (see test/support/clients.ts)')
+  if (program === undefined) throw new Error('registry is not installed (see test/support/clients/programs.ts)')
   const port = await freePort()
   // JSON is YAML. It logs as little as Mirrorball is told to here: faults.
   const config = {
