@@ -10,6 +10,7 @@ import { type BucketAccess, createSignedLinks, type SignedLinks } from '../share
 import { bucketReadable } from '../shared/http/health.ts'
 import type { RegistryApp } from '../shared/http/registry-app.ts'
 import type { Clock } from '../shared/ports/clock.ts'
+import { fetchObjectBy } from '../shared/ports/fetch.ts'
 import type { WorkerConfig } from './config.ts'
 import { createConsoleLog } from './console-log.ts'
 import { createKvCache } from './kv-cache.ts'
@@ -25,7 +26,7 @@ export function composeEdge(config: WorkerConfig): RegistryApp {
   const links = access === undefined ? undefined : createSignedLinks(access, clock)
   const bucket =
     config.BUCKET === undefined
-      ? createHttpBucket({ links: required(links), fetch: boundFetch })
+      ? createHttpBucket({ links: required(links), fetch: fetchObjectBy(boundFetch) })
       : createR2Bucket(config.BUCKET)
   return createEdgeApp({
     log,

@@ -77,14 +77,46 @@ async function answer(
   const route = routeOf(pathname)
   if (route === 'list') return listing(bucket, request, searchParams, wait)
   const key = route === 'object' ? parseKey(pathname.slice(bucketName.length + 2)) : undefined
-  const sizeBytes = key === undefined ? undefined : await bucket.head(key, wait)
-  if (key === undefined || sizeBytes === undefined) return s3Error(request, 404, 'NoSuchKey', 'there is no such object')
+  if (key === undefined) return noSuchKey(request)
   const digest = parseBlobKey(key)
-  if (digest !== undefined) return blobAnswer(bucket, { key, digest, sizeBytes }, request, wait)
-  // Links and the like change: nobody may keep them.
-  const headers = { 'Content-Type': 'application/octet-stream', 'Cache-Control': 'no-store' }
   const range = request.headers.get('Range') ?? undefined
-  return objectAnswer(bucket, { key, sizeBytes }, headers, range, request.method, wait)
+  if (digest === undefined && range === undefined && request.method === 'GET') {
+    const bytes = await readLink(bucket, key, wait)
+    if (bytes !== undefined) return linkAnswer(bytes)
+  }
+  const sizeBytes = await bucket.head(key, wait)
+  if (sizeBytes === undefined) return noSuchKey(request)
+  if (digest !== undefined) return blobAnswer(bucket, { key, digest, sizeBytes }, request, wait)
+  return objectAnswer(bucket, { key, sizeBytes }, linkHeaders, range, request.method, wait)
+}
+
+/** Links and the like change: nobody may keep them. */
+const linkHeaders = { 'Content-Type': 'application/octet-stream', 'Cache-Control': 'no-store' }
+
+/** Bytes; what is not a blob has fewer, see docs/storage-layout.md. */
+const linkLimitBytes = 4096
+
+/**
+ * At once, without a look for its size first, since every pull begins with one. undefined where it is missing or, other
+ * than expected, too large: then the long way says what it is.
+ */
+async function readLink(bucket: BucketReader, key: Key, wait: Wait): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  try {
+    return await bucket.read(key, linkLimitBytes, wait)
+  } catch (error) {
+    wait.signal.throwIfAborted()
+    if (error instanceof UpstreamError) return undefined
+    throw error
+  }
+}
+
+function linkAnswer(bytes: Uint8Array<ArrayBuffer>): Answer {
+  const headers = { ...linkHeaders, 'Accept-Ranges': 'bytes', 'Content-Length': String(bytes.byteLength) }
+  return { status: 200, headers, body: bytes }
+}
+
+function noSuchKey(request: Request): Answer {
+  return s3Error(request, 404, 'NoSuchKey', 'there is no such object')
 }
 
 /** ListObjectsV2. Its continuation is the last path of the page before. */

@@ -8,13 +8,13 @@ import { createMemoryCache } from '../../shared/edge/memory-cache.ts'
 import { createOriginClient } from '../../shared/edge/origin-client.ts'
 import { createSignedLinks } from '../../shared/edge/signed-links.ts'
 import { bucketReadable } from '../../shared/http/health.ts'
+import type { FetchObject } from '../../shared/ports/fetch.ts'
 import { bucketKey } from '../accounts/bucket-key.ts'
 import { folderReadable } from '../bucket/folder-checks.ts'
 import { createFsBucketReader } from '../bucket/fs-bucket.ts'
 import { accessAt, bucketFolder, bucketKeyFile, bucketUrl, formatAddress, originUrl } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
 import { startWorkerdEdge } from './edge-workerd.ts'
-import { createPooledFetch } from './pooled-fetch.ts'
 import { measuredAt, serve } from './serve.ts'
 import type { Running } from './service.ts'
 import { streamingFetch } from './streaming-fetch.ts'
@@ -34,7 +34,7 @@ async function startNodeEdge(config: Config): Promise<Running> {
   const links = createSignedLinks({ ...key, url: bucketUrl(config), region: config.bucket.region }, systemClock)
   const folder = bucketFolder(config)
   const overHttp = config.edge.bucket_access === 'http'
-  const plain = overHttp ? createHttpBucket({ links, fetch: createPooledFetch() }) : createFsBucketReader({ folder })
+  const plain = overHttp ? createHttpBucket({ links, fetch: await pooledFetch() }) : createFsBucketReader({ folder })
   const bucket = metrics?.operations.reader(plain) ?? plain
   const app = createEdgeApp({
     log,
@@ -66,4 +66,9 @@ async function startNodeEdge(config: Config): Promise<Running> {
   const url = `http://${formatAddress(serving.address)}`
   log.info('ready', { url, runtime: 'node', metrics: serving.metricsUrl })
   return { url, stop: serving.stop }
+}
+
+/** Loaded where it is used: the library takes memory. */
+async function pooledFetch(): Promise<FetchObject> {
+  return (await import('./pooled-fetch.ts')).createPooledFetch()
 }

@@ -3,7 +3,7 @@
 import { parseXml, XmlElement } from '@rgrove/parse-xml'
 import type { Key } from '../layout/keys.ts'
 import type { BucketReader, ListEntry, Wait } from '../ports/bucket.ts'
-import type { FetchObject } from '../ports/fetch.ts'
+import type { FetchedObject, FetchObject } from '../ports/fetch.ts'
 import { UpstreamError } from '../protocol/errors.ts'
 import type { SignedLinks } from './signed-links.ts'
 
@@ -17,16 +17,16 @@ export function createHttpBucket(deps: { links: SignedLinks; fetch: FetchObject 
     url: string,
     headers: Record<string, string>,
     { signal }: Wait,
-  ): Promise<Response | undefined> {
+  ): Promise<FetchedObject | undefined> {
     let response
     try {
-      response = await deps.fetch(url, { method, headers, signal, redirect: 'manual' })
+      response = await deps.fetch(url, { method, headers, signal })
     } catch (error) {
       signal.throwIfAborted()
       throw new UpstreamError('bucket', `${method} ${what} failed`, { cause: error })
     }
-    if (response.ok) return response
-    await response.body?.cancel()
+    if (response.status >= 200 && response.status < 300) return response
+    await response.discard()
     if (response.status === 404) return undefined
     throw new UpstreamError('bucket', `${method} ${what} was answered ${response.status}`)
   }
@@ -38,32 +38,33 @@ export function createHttpBucket(deps: { links: SignedLinks; fetch: FetchObject 
   return {
     async head(key, wait) {
       const response = await askObject('HEAD', key, {}, wait)
-      return response === undefined ? undefined : contentLength(response)
+      if (response === undefined) return undefined
+      await response.discard()
+      return contentLength(response)
     },
 
     async read(key, limitBytes, wait) {
       const response = await askObject('GET', key, {}, wait)
       if (response === undefined) return undefined
       if (contentLength(response) > limitBytes) {
-        await response.body?.cancel()
+        await response.discard()
         throw new UpstreamError('bucket', `${key} has more than ${limitBytes} bytes`)
       }
-      return new Uint8Array(await response.arrayBuffer())
+      return bytesOf(key, response, wait)
     },
 
     async open(key, range, wait) {
       const headers: Record<string, string> = range === undefined ? {} : { Range: `bytes=${range.start}-${range.end}` }
       const response = await askObject('GET', key, headers, wait)
       if (response === undefined) return undefined
-      if (response.body === null) throw new UpstreamError('bucket', `${key} came without a body`)
-      if (range === undefined) return { sizeBytes: contentLength(response), body: response.body }
+      if (range === undefined) return { sizeBytes: contentLength(response), body: response.stream() }
       // RFC 9110 section 15.3.7: a server may ignore Range, and then sends 200 with everything.
-      const total = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(response.headers.get('Content-Range') ?? '')
+      const total = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(response.header('content-range') ?? '')
       if (response.status !== 206 || Number(total?.[1]) !== range.start || Number(total?.[2]) !== range.end) {
-        await response.body.cancel()
+        await response.discard()
         throw new UpstreamError('bucket', `${key} came with another range than asked for`)
       }
-      return { sizeBytes: Number(total?.[3]), body: response.body }
+      return { sizeBytes: Number(total?.[3]), body: response.stream() }
     },
 
     async *list(prefix, after, wait) {
@@ -74,7 +75,7 @@ export function createHttpBucket(deps: { links: SignedLinks; fetch: FetchObject 
         if (continuation !== undefined) query.set('continuation-token', continuation)
         const response = await ask('GET', 'a listing', await links.listingUrl(query), {}, wait)
         if (response === undefined) throw new UpstreamError('bucket', 'the bucket does not exist')
-        const page = parseListing(await response.text())
+        const page = parseListing(new TextDecoder().decode(await bytesOf('a listing', response, wait)))
         // S3 counts a folder as after `after` when an object in it is.
         yield* page.entries.filter((entry) => entry.path > after)
         continuation = page.continuation
@@ -83,9 +84,19 @@ export function createHttpBucket(deps: { links: SignedLinks; fetch: FetchObject 
   }
 }
 
-function contentLength(response: Response): number {
-  const length = response.headers.get('Content-Length')
-  if (length === null || !/^\d+$/.test(length)) throw new UpstreamError('bucket', 'an answer came without its length')
+async function bytesOf(what: string, response: FetchedObject, { signal }: Wait): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return await response.bytes()
+  } catch (error) {
+    signal.throwIfAborted()
+    throw new UpstreamError('bucket', `the answer with ${what} broke off`, { cause: error })
+  }
+}
+
+function contentLength(response: FetchedObject): number {
+  const length = response.header('content-length')
+  if (length === undefined || !/^\d+$/.test(length))
+    throw new UpstreamError('bucket', 'an answer came without its length')
   return Number(length)
 }
 

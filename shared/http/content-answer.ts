@@ -19,6 +19,9 @@ export const contentCacheControl = 'private, max-age=31536000, immutable, no-tra
 /** What a tag names may change at any time: it may be kept, but is asked for again each time. */
 const tagCacheControl = 'private, no-cache, no-transform'
 
+/** Bytes up to which an object is read before its answer begins: a stream costs more than what it would carry. */
+const wholeBytes = 64 * 1024
+
 /** A blob of `sizeBytes` that is stored under `key`: 200, 206, 304 or 416 by the request's headers. */
 export async function blobAnswer(
   bucket: BucketReader,
@@ -63,8 +66,13 @@ export async function objectAnswer(
       headers: { 'Content-Range': `bytes */${sizeBytes}` },
     })
   }
+  if (range === undefined && sizeBytes <= wholeBytes) {
+    const bytes = await bucket.read(key, sizeBytes, wait)
+    if (bytes?.byteLength !== sizeBytes) throw vanished(key)
+    return { status: 200, headers, body: bytes }
+  }
   const opened = await bucket.open(key, range, wait)
-  if (opened === undefined) throw new UpstreamError('bucket', `${key} vanished while it was read`)
+  if (opened === undefined) throw vanished(key)
   if (range === undefined) return { status: 200, headers, body: opened.body }
   return {
     status: 206,
@@ -75,6 +83,10 @@ export async function objectAnswer(
     },
     body: opened.body,
   }
+}
+
+function vanished(key: Key): UpstreamError {
+  return new UpstreamError('bucket', `${key} vanished while it was read`)
 }
 
 /** A manifest that is held whole: 200 or 304. @param byTag whether a tag was asked for, whose answer may change */
