@@ -9,6 +9,7 @@ import type { Log } from '../../shared/ports/log.ts'
 import type { Traffic } from '../metrics/traffic.ts'
 import { cutWhereBroken } from './cut-where-broken.ts'
 import type { ListenAddress } from '../config/schema.ts'
+import { requestBody } from './request-body.ts'
 import { outsideApp, refuseMalformed, severalHosts } from './malformed-requests.ts'
 
 export interface HttpListener {
@@ -35,6 +36,7 @@ export async function listenHttp(options: {
       if ((bindings.incoming.headersDistinct['host'] ?? []).length > 1)
         return toResponse(errorAnswer(severalHosts, request.method))
       pauseIdleLimit(bindings, options.idleTimeoutMs)
+      giveBody(request, bindings)
       const response = await options.fetch(hasDotSegment(bindings.incoming.url ?? '') ? atRoot(request) : request)
       discardRest(bindings)
       const streamed = streamedAnswer(response)
@@ -61,6 +63,13 @@ export async function listenHttp(options: {
   })
   const { port } = server.address() as AddressInfo
   return { address: { host: options.address.host, port }, drain: (drainMs) => drain(server, drainMs) }
+}
+
+/** The body of a request that may have one, made when it is first asked for. */
+function giveBody(request: Request, { incoming }: HttpBindings): void {
+  if (incoming.method === 'GET' || incoming.method === 'HEAD') return
+  let body: ReadableStream<Uint8Array> | undefined
+  Object.defineProperty(request, 'body', { get: () => (body ??= requestBody(incoming)) })
 }
 
 /** The same request for a path that is no route anywhere: it is refused, and logged, like any other that is none. */
