@@ -9,6 +9,7 @@ import type { Uploads } from '../../shared/ports/uploads.ts'
 import { createDurableFolder, isMissing } from '../bucket/durable-folder.ts'
 import { fileStream } from '../bucket/file-stream.ts'
 import { asUpstream } from '../bucket/fs-bucket.ts'
+import { UpstreamError } from '../../shared/protocol/errors.ts'
 
 /** Bytes gathered before they are written: the network gives 64 KiB at a time, and a write costs a round to a thread. */
 const batchBytes = 1024 * 1024
@@ -16,11 +17,15 @@ const batchBytes = 1024 * 1024
 /** Chunks gathered at most, for clients that send a few bytes at a time; the system takes 1,024 in one write. */
 const batchChunks = 1024
 
+/** Bytes after which the disk is told to begin: else all of a layer would be waited for at its end. */
+const syncEveryBytes = 32 * 1024 * 1024
+
 /** @param deps.folder of the bucket; staging and blobs must lie on one file system, or publishing could not be a move */
 export function createFsUploads(deps: { folder: string }): Uploads {
   const root = resolve(deps.folder)
   const durable = createDurableFolder(root)
   const fileOf = (id: string) => join(root, uploadKey(id, 0))
+  const end = (id: string) => failing(rm(dirname(fileOf(id)), { recursive: true, force: true }))
 
   return {
     async create(id, { signal }) {
@@ -40,6 +45,9 @@ export function createFsUploads(deps: { folder: string }): Uploads {
       const file = await failing(open(fileOf(id), 'r+'))
       try {
         return await appendAll(file, offset, body, onStored, signal)
+      } catch (error) {
+        if (error instanceof NotSynced) await end(id)
+        throw error
       } finally {
         await file.close()
       }
@@ -66,7 +74,10 @@ export function createFsUploads(deps: { folder: string }): Uploads {
       const staged = fileOf(id)
       const file = await failing(open(staged, 'r+'))
       try {
-        await failing(file.sync())
+        await synced(file.sync())
+      } catch (error) {
+        await end(id)
+        throw error
       } finally {
         await file.close()
       }
@@ -77,7 +88,7 @@ export function createFsUploads(deps: { folder: string }): Uploads {
 
     async remove(id, { signal }) {
       signal.throwIfAborted()
-      await failing(rm(dirname(fileOf(id)), { recursive: true, force: true }))
+      await end(id)
     },
 
     async *list({ signal }) {
@@ -129,6 +140,8 @@ async function appendAll(
   let batch: Uint8Array[] = []
   let gathered = 0
   let writing: Promise<void> = Promise.resolve()
+  let syncing: Promise<void> | undefined
+  let syncedTo = offset
 
   async function write(chunks: Uint8Array[], length: number): Promise<void> {
     const { bytesWritten } = await failing(file.writev(chunks, size))
@@ -136,6 +149,18 @@ async function appendAll(
       throw asUpstream(Object.assign(new Error('the disk took only a part'), { syscall: 'writev' }))
     size += length
     for (const chunk of chunks) onStored(chunk)
+    if (size - syncedTo >= syncEveryBytes && syncing === undefined) {
+      syncing = sync(size)
+      // Its failure is seen at the end; until then nobody else waits for it.
+      syncing.catch(() => {})
+    }
+  }
+
+  /** One at a time, beside the writing. */
+  async function sync(to: number): Promise<void> {
+    await synced(file.datasync())
+    syncedTo = to
+    syncing = undefined
   }
 
   async function flush(): Promise<void> {
@@ -166,9 +191,24 @@ async function appendAll(
     signal.removeEventListener('abort', stop)
     await flush()
     await writing
+    await syncing
     reader.releaseLock()
   }
   return size
+}
+
+/**
+ * The disk may have lost what it had taken before, and tells of it only once: another sync would succeed, so an upload
+ * must not go on after this.
+ */
+class NotSynced extends UpstreamError {}
+
+async function synced(work: Promise<void>): Promise<void> {
+  try {
+    await work
+  } catch (error) {
+    throw new NotSynced('bucket', `the disk did not keep an upload: ${String(error)}`, { cause: error })
+  }
 }
 
 /** Undefined where there is no such file or folder. */
