@@ -1,18 +1,15 @@
 // Presigned URLs of an S3-like bucket (AWS Signature Version 4 in the query): for clients, and for the edge's own reads.
 
-import { AwsV4Signer } from 'aws4fetch'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../ports/clock.ts'
 import type { ObjectLinks } from '../ports/object-links.ts'
 import type { Key } from '../layout/keys.ts'
+import { createUrlSignature, signedQuery, type SigningKey } from '../protocol/aws-signature.ts'
 
 /** How to reach an S3-like bucket over HTTP. */
-export interface BucketAccess {
+export interface BucketAccess extends SigningKey {
   /** With the bucket in the path and no slash at the end, e.g. `http://127.0.0.1:1971/mirrorball`. */
   readonly url: string
-  readonly region: string
-  readonly accessKeyId: string
-  readonly secretAccessKey: string
 }
 
 /** Seconds a URL is valid, counted from the beginning of its quarter of an hour. */
@@ -32,7 +29,7 @@ export interface SignedLinks extends ObjectLinks {
 }
 
 export function createSignedLinks(access: BucketAccess, clock: Clock): SignedLinks {
-  const derivedKeys = new Map<string, ArrayBuffer>()
+  const presign = createPresign(access)
   const links = new LRUCache<string, string>({ max: keptLinks })
   let step = Number.NaN
   let datetime = ''
@@ -48,8 +45,8 @@ export function createSignedLinks(access: BucketAccess, clock: Clock): SignedLin
     return datetime
   }
 
-  function signed(method: string, path: string): Promise<string> {
-    return presign(access, path, { method, datetime: currentDate(), validSeconds: linkValidSeconds, derivedKeys })
+  function signed(method: string, path: string, query?: URLSearchParams): Promise<string> {
+    return presign(path, { method, datetime: currentDate(), validSeconds: linkValidSeconds, query })
   }
 
   async function keepSigned(method: string, key: Key, cached: string): Promise<string> {
@@ -68,34 +65,29 @@ export function createSignedLinks(access: BucketAccess, clock: Clock): SignedLin
   return {
     urlOf,
     link: async (key) => urlOf('GET', key),
-    listingUrl: (query) => signed('GET', `?${query}`),
+    listingUrl: (query) => signed('GET', '', query),
   }
 }
 
-/**
- * A presigned URL.
- * @param path in the bucket: `/<key>`, or a query
- * @param options.datetime as `20260101T000000Z`, when it begins to be valid
- */
-export async function presign(
-  access: BucketAccess,
-  path: string,
-  options: { method: string; datetime: string; validSeconds: number; derivedKeys?: Map<string, ArrayBuffer> },
-): Promise<string> {
-  const url = new URL(`${access.url}${path}`)
-  url.searchParams.set('X-Amz-Expires', String(options.validSeconds))
-  const signer = new AwsV4Signer({
-    method: options.method,
-    url: url.href,
-    accessKeyId: access.accessKeyId,
-    secretAccessKey: access.secretAccessKey,
-    region: access.region,
-    service: 's3',
-    signQuery: true,
-    datetime: options.datetime,
-    ...(options.derivedKeys === undefined ? {} : { cache: options.derivedKeys }),
-  })
-  return (await signer.sign()).url.href
+/** What a presigned URL allows, and for how long. */
+export interface PresignOptions {
+  readonly method: string
+  /** As `20260101T000000Z`, when it begins to be valid. */
+  readonly datetime: string
+  readonly validSeconds: number
+  readonly query?: URLSearchParams | undefined
+}
+
+/** Makes presigned URLs. Their path is that in the bucket: `/<key>`, or nothing for the bucket itself. */
+export function createPresign(access: BucketAccess): (path: string, options: PresignOptions) => Promise<string> {
+  const signature = createUrlSignature(access)
+  const { host, pathname, origin } = new URL(access.url)
+  const root = pathname === '/' ? '' : pathname
+  return async (inBucket, { method, datetime, validSeconds, query: own }) => {
+    const path = `${root}${inBucket}` || '/'
+    const query = signedQuery(access, { datetime, validSeconds }, own)
+    return `${origin}${path}?${query}&X-Amz-Signature=${await signature({ method, host, path, query, datetime })}`
+  }
 }
 
 /** A time in the form of Signature Version 4, `YYYYMMDDTHHMMSSZ`. */

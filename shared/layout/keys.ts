@@ -16,6 +16,8 @@ const root = 'docker/registry/v2'
 /** No segment begins with a dot: that keeps `.` and `..` out, and leaves such names to adapters. */
 const keyGrammar = /^[A-Za-z0-9_-][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$/
 
+const blobKeyGrammar = new RegExp(`^${root}/blobs/([a-z0-9]+)/([0-9a-f]{2})/([0-9a-f]+)/data$`)
+
 /** The bytes of a blob or manifest. */
 export function blobKey(digest: Digest): Key {
   return `${root}/blobs/${algorithmOf(digest)}/${hexOf(digest).slice(0, 2)}/${hexOf(digest)}/data` as Key
@@ -23,7 +25,7 @@ export function blobKey(digest: Digest): Key {
 
 /** The digest whose bytes lie under `key`; undefined where it is no key of a blob. */
 export function parseBlobKey(key: string): Digest | undefined {
-  const match = new RegExp(`^${root}/blobs/([a-z0-9]+)/([0-9a-f]{2})/([0-9a-f]+)/data$`).exec(key)
+  const match = blobKeyGrammar.exec(key)
   if (!match || !match[3]?.startsWith(match[2] ?? '')) return undefined
   return parseDigest(`${match[1]}:${match[3]}`)
 }

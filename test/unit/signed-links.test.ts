@@ -8,9 +8,9 @@ import { createSignatureCheck, type SignatureRules } from '../../origin/bucket/v
 import {
   amzDate,
   type BucketAccess,
+  createPresign,
   createSignedLinks,
   linkValidSeconds,
-  presign,
 } from '../../shared/edge/signed-links.ts'
 import { blobKey } from '../../shared/layout/keys.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
@@ -154,6 +154,54 @@ describe('a signed link', () => {
 })
 
 describe('a presigned URL', () => {
+  // Source: Amazon S3 API Reference, "Authenticating Requests: Using Query Parameters", the example there.
+  test('is the one of the reference', async () => {
+    const example = {
+      url: 'https://examplebucket.s3.amazonaws.com',
+      region: 'us-east-1',
+      accessKeyId: 'AKIAIOSFODNN7EXAMPLE',
+      secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+    }
+    const options = { method: 'GET', datetime: '20130524T000000Z', validSeconds: 86_400 }
+    const url = new URL(await createPresign(example)('/test.txt', options))
+    expect(url.searchParams.get('X-Amz-Signature')).toBe(
+      'aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404',
+    )
+  })
+
+  test('is the one that another implementation makes, in any form, and that one is accepted', async () => {
+    // Close to each other, for their order.
+    const words = fc.oneof(fc.string({ unit: 'grapheme' }), fc.stringMatching(/^a[-.=%1b]{0,3}$/))
+    const parameters = fc.dictionary(
+      words.filter((name) => name !== '' && !/^X-Amz-/i.test(name)),
+      words,
+    )
+    await fc.assert(
+      fc.asyncProperty(parameters, words, fc.constantFrom('GET', 'HEAD'), async (own, secret, method) => {
+        const from = { ...access, secretAccessKey: secret }
+        const datetime = amzDate(start)
+        const asked = new URL(from.url)
+        for (const [name, value] of Object.entries(own)) asked.searchParams.set(name, value)
+        const query = new URLSearchParams(asked.search)
+        const ours = await createPresign(from)('', { method, datetime, validSeconds: 60, query })
+        asked.searchParams.set('X-Amz-Expires', '60')
+        const { url: _, ...credentials } = from
+        const other = new AwsV4Signer({
+          ...credentials,
+          service: 's3',
+          method,
+          url: asked.href,
+          signQuery: true,
+          datetime,
+        })
+        const theirs = (await other.sign()).url
+        expect(new URL(ours).searchParams.get('X-Amz-Signature')).toBe(theirs.searchParams.get('X-Amz-Signature'))
+        const checked = { key: { ...key, secretAccessKey: secret }, region: 'auto' }
+        expect(await createSignatureCheck(checked)(new Request(theirs, { method }), theirs, start)).toBeUndefined()
+      }),
+    )
+  })
+
   test.each([
     [1, undefined],
     [604_800, undefined],
@@ -162,14 +210,14 @@ describe('a presigned URL', () => {
     [604_801, /out of bounds/],
     [1.5, /out of bounds/],
   ])('of %d seconds, well signed, is taken within the bounds of S3', async (validSeconds, expected) => {
-    const url = await presign(access, `/${blob}`, { method: 'GET', datetime: amzDate(start), validSeconds })
+    const url = await createPresign(access)(`/${blob}`, { method: 'GET', datetime: amzDate(start), validSeconds })
     const found = await fault(url, start)
     if (expected === undefined) expect(found).toBeUndefined()
     else expect(found).toMatch(expected)
   })
 
   test('of a HEAD is accepted for HEAD and refused for GET', async () => {
-    const url = await presign(access, `/${blob}`, { method: 'HEAD', datetime: amzDate(start), validSeconds: 60 })
+    const url = await createPresign(access)(`/${blob}`, { method: 'HEAD', datetime: amzDate(start), validSeconds: 60 })
     expect(await fault(url, start, 'HEAD')).toBeUndefined()
     expect(await fault(url, start, 'GET')).toMatch(/does not match/)
   })
