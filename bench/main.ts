@@ -23,6 +23,7 @@ const command = defineCommand({
       description: `Measures, joined by commas: ${measures.map(({ name }) => name).join(', ')}.`,
     },
     rounds: { type: 'string', default: '9', description: 'Rounds; in each, every registry is measured once.' },
+    'warm-up': { type: 'string', default: '5', description: 'Rounds before those that count.' },
     seconds: { type: 'string', default: '2', description: 'Seconds of load in each round.' },
     folder: { type: 'string', description: 'On the disk that is measured. Default: the system’s temporary folder.' },
     write: { type: 'boolean', default: false, description: 'Write docs/benchmarks.md. Needs all measures.' },
@@ -37,6 +38,7 @@ const command = defineCommand({
       const measured: Measured[] = []
       for (const measure of chosen) {
         const lines = await measure.run({
+          warmUp: Number(args['warm-up']),
           rounds: Number(args.rounds),
           loadSeconds: Number(args.seconds),
           folder: join(folder, measure.name),
@@ -47,7 +49,7 @@ const command = defineCommand({
         measured.push({ measure, lines })
         process.stdout.write(printMeasured({ measure, lines }))
       }
-      if (args.write) await writeReport(measured, { rounds: Number(args.rounds) })
+      if (args.write) await writeReport(measured, { rounds: Number(args.rounds), warmUp: Number(args['warm-up']) })
     } finally {
       await rm(folder, { recursive: true, force: true })
     }

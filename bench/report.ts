@@ -16,7 +16,10 @@ export function printMeasured(measured: Measured): string {
   return `\n${measured.measure.name}\n${table(measured.lines)}\n`
 }
 
-export async function writeReport(all: readonly Measured[], { rounds }: { readonly rounds: number }): Promise<void> {
+export async function writeReport(
+  all: readonly Measured[],
+  { warmUp, rounds }: { readonly warmUp: number; readonly rounds: number },
+): Promise<void> {
   const machine = `${cpus().length} cores (${cpus()[0]?.model.trim() ?? 'unknown'}), ${Math.round(totalmem() / 1024 ** 3)} GiB, Linux ${release()}, Node ${process.version}`
   const sections = all.map(
     ({ measure, lines }) => `## ${heading(measure.name)}\n\n${measure.about}\n\n${table(lines)}\n`,
@@ -27,7 +30,7 @@ export async function writeReport(all: readonly Measured[], { rounds }: { readon
 
 Written by \`npm run bench -- --write\` on ${new Date().toISOString().slice(0, 10)}. Machine: ${machine}; client and servers share it.
 
-Every registry is measured once a round, ${rounds} rounds, in turning order. Figures are medians. A ratio is our speed over theirs (of a line of our own: over Distribution's), taken within each round: its median, in brackets its quartiles. Above 1 we are faster. All log faults only.
+Every registry is measured once a round, ${rounds} rounds, in turning order, after ${warmUp} rounds that do not count. Figures are medians. A ratio is our speed over theirs (of a line of our own: over Distribution's), taken within each round: its median, in brackets its quartiles. Above 1 we are faster. All log faults only.
 
 ${sections.join('\n')}`,
   )

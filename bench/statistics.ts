@@ -27,18 +27,21 @@ export function ratioOf(ours: readonly number[], theirs: readonly number[]): Rat
 
 /**
  * Runs every subject once a round, in an order that turns by one each round, so that none always comes first. Returns
- * the results per subject, in rounds.
+ * the results per subject, in rounds. Those of the first `warmUp` rounds, which come on top, do not count: a registry
+ * runs for weeks, and what its compiler or its allocator needs in the first seconds is not what it is chosen by.
  */
 export async function interleave<Subject, Result>(
   subjects: readonly Subject[],
-  rounds: number,
+  { warmUp, rounds }: { readonly warmUp: number; readonly rounds: number },
   run: (subject: Subject, round: number) => Promise<Result>,
 ): Promise<Map<Subject, Result[]>> {
   const results = new Map<Subject, Result[]>(subjects.map((subject) => [subject, []]))
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < warmUp + rounds; round++) {
     for (let at = 0; at < subjects.length; at++) {
       const subject = subjects[(at + round) % subjects.length]
-      if (subject !== undefined) results.get(subject)?.push(await run(subject, round))
+      if (subject === undefined) continue
+      const result = await run(subject, round)
+      if (round >= warmUp) results.get(subject)?.push(result)
     }
   }
   return results

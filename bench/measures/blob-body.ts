@@ -54,7 +54,7 @@ export const blobBody: Measure = {
       const path = `/docker/registry/v2/blobs/sha256/${hex.slice(0, 2)}/${hex}/data`
       sources.push({ name: 'nginx', pid: nginx.pid, url: `${nginx.url}${path}` })
 
-      const results = await interleave(sources, options.rounds, async (source, round) => {
+      const results = await interleave(sources, options, async (source, round) => {
         const before = await cpuSeconds(source.pid)
         const megabytesPerSecond = await download(source.url)
         const cpu = (await cpuSeconds(source.pid)) - before

@@ -3,6 +3,8 @@
 import type { Ratio } from '../statistics.ts'
 
 export interface BenchOptions {
+  /** Rounds before those that count. */
+  readonly warmUp: number
   /** Rounds; in each, every peer is measured once. */
   readonly rounds: number
   /** Seconds of load in each round. */

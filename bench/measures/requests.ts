@@ -130,7 +130,7 @@ async function load(
   pathsOf: (target: Target) => readonly string[],
   { connections, options }: { connections: number; options: BenchOptions },
 ): Promise<Map<Target, LoadResult[]>> {
-  return interleave(targets, options.rounds, async (target, round) => {
+  return interleave(targets, options, async (target, round) => {
     const result = await runLoad({
       url: target.peer.pullUrl,
       paths: pathsOf(target),

@@ -78,7 +78,7 @@ async function measureForm(peers: readonly Peer[], form: ImageForm, options: Ben
   const folder = await clientFolder()
   try {
     let image: { round: number; made: ReturnType<typeof makeBenchImage> } | undefined
-    const rounds = await interleave(peers, options.rounds, async (peer, round): Promise<Round> => {
+    const rounds = await interleave(peers, options, async (peer, round): Promise<Round> => {
       if (image?.round !== round) {
         const at = join(folder, 'image')
         await rm(at, { recursive: true, force: true })

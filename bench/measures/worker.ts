@@ -45,7 +45,7 @@ export const worker: Measure = {
 
 async function measure(subjects: readonly Subject[], connections: number, options: BenchOptions): Promise<Line[]> {
   const what = `manifest by tag, ${connections === 1 ? 'one connection' : `${connections} connections`}`
-  const results = await interleave(subjects, options.rounds, async ({ name, url, paths, headers }, round) => {
+  const results = await interleave(subjects, options, async ({ name, url, paths, headers }, round) => {
     const result = await runLoad({ url, paths, connections, seconds: options.loadSeconds, headers })
     options.say(`worker, ${what}, round ${round + 1}: ${name} ${describe([result])}`)
     return result
