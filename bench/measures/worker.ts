@@ -1,7 +1,7 @@
 // The worker over R2 beside cloudflare/serverless-registry over R2, both in the same workerd with the same local R2.
 
 import { mkdir, readdir, readFile } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import { buildWorker, compatibilityDate } from '../../origin/process/build-worker.ts'
 import { type ManyTags, pushManyTags } from '../content.ts'
@@ -124,7 +124,15 @@ async function startMiniflare(
   },
 ): Promise<Miniflare> {
   const miniflare = new Miniflare(
-    convertV4MiniflareOptions({ host: '127.0.0.1', port: 0, cf: false, modules: true, scriptPath, ...options }),
+    convertV4MiniflareOptions({
+      host: '127.0.0.1',
+      port: 0,
+      cf: false,
+      modules: true,
+      modulesRoot: dirname(scriptPath),
+      scriptPath,
+      ...options,
+    }),
   )
   await miniflare.ready
   return miniflare
