@@ -1,23 +1,43 @@
 // Reads an R2 bucket through the Worker's binding.
 
+import { LRUCache } from 'lru-cache'
 import type { BucketReader, ListEntry } from '../shared/ports/bucket.ts'
 import { orAborted } from '../shared/ports/or-aborted.ts'
 import { UpstreamError } from '../shared/protocol/errors.ts'
 
+/** An object that is as small as a link. */
+interface Known {
+  readonly etag: string
+  readonly bytes: Uint8Array<ArrayBuffer>
+}
+
+/** Bytes up to which an object is kept, to be asked for again by its etag: reading a body costs more than the asking. */
+const keptBytes = 256
+
+/** Objects kept, of about 500 bytes each with what belongs to them. */
+const keptObjects = 10_000
+
 export function createR2Bucket(r2: R2Bucket): BucketReader {
+  const links = new LRUCache<string, Known>({ max: keptObjects })
+
   return {
     async head(key, { signal }) {
       return (await guarded(signal, r2.head(key)))?.size
     },
 
     async read(key, limitBytes, { signal }) {
-      const object = await guarded(signal, r2.get(key))
+      const known = links.get(key)
+      const object = await guarded(signal, r2.get(key, unlessIs(known)))
       if (object === null) return undefined
       if (object.size > limitBytes) {
-        await object.body.cancel()
+        if (hasBody(object)) await object.body.cancel()
         throw new UpstreamError('bucket', `${key} has more than ${limitBytes} bytes`)
       }
-      return new Uint8Array(await guarded(signal, object.arrayBuffer()))
+      // R2 sends no body for what we have: the etag is a hash of the bytes.
+      if (!hasBody(object)) return known?.bytes.slice()
+      const bytes = new Uint8Array(await guarded(signal, object.arrayBuffer()))
+      if (bytes.byteLength <= keptBytes) links.set(key, { etag: object.etag, bytes: bytes.slice() })
+      return bytes
     },
 
     async open(key, range, { signal }) {
@@ -51,6 +71,14 @@ export function createR2Bucket(r2: R2Bucket): BucketReader {
       } while (cursor !== undefined)
     },
   }
+}
+
+function unlessIs(known: Known | undefined): R2GetOptions & { onlyIf?: R2Conditional } {
+  return known === undefined ? {} : { onlyIf: { etagDoesNotMatch: known.etag } }
+}
+
+function hasBody(object: R2Object | R2ObjectBody): object is R2ObjectBody {
+  return 'body' in object
 }
 
 /** The binding takes no signal: we stop waiting, and what it does meanwhile is harmless, since it only reads. */

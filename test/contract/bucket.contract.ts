@@ -89,6 +89,19 @@ export function bucketReaderContract(adapter: string, make: () => Promise<Bucket
       )
     })
 
+    test('a small object that was replaced is read as it is now', async () => {
+      for (const text of ['first', 'first', 'second', 'first', 'x'.repeat(300), 'first']) {
+        await under.put('replaced', bytesOf(text))
+        const bytes = await under.bucket.read(key('replaced'), 1000, wait)
+        expect(new TextDecoder().decode(bytes)).toBe(text)
+        bytes?.fill(0)
+        expect(new TextDecoder().decode(await under.bucket.read(key('replaced'), 1000, wait))).toBe(text)
+      }
+      await expect(under.bucket.read(key('replaced'), 4, wait)).rejects.toThrow(
+        expect.objectContaining({ name: 'UpstreamError' }),
+      )
+    })
+
     test('the limit holds to the byte', async () => {
       await under.put('exact', bytesOf('0123456789'))
       expect((await under.bucket.read(key('exact'), 10, wait))?.byteLength).toBe(10)

@@ -58,6 +58,28 @@ describe('the worker', () => {
     expect([await elsewhere.text(), tierOf(elsewhere)]).toEqual([manifest, 'kv'])
   })
 
+  test('reads the bucket once a hit, and KV once more only where memory lacks the digest', async () => {
+    const { manifest, digest } = await store('worker/counted', 'v1', 'counted')
+    await getFresh('/v2/worker/counted/manifests/v1')
+    const reads: string[] = []
+    const isolate = freshIsolate({
+      BUCKET: counted(env.BUCKET, 'bucket', ['get', 'head', 'list'], reads),
+      MANIFESTS: counted(env.MANIFESTS, 'kv', ['get', 'getWithMetadata', 'list'], reads),
+    })
+    const readsOf = async (reference: string, method = 'GET') => {
+      reads.length = 0
+      const context = createExecutionContext()
+      const url = `${base}/v2/worker/counted/manifests/${reference}`
+      const response = await worker.fetch(new Request(url, { method }), isolate, context)
+      await waitOnExecutionContext(context)
+      expect([response.status, await response.text()]).toEqual([200, method === 'HEAD' ? '' : manifest])
+      return [...reads].sort()
+    }
+    expect(await readsOf('v1')).toEqual(['bucket', 'kv'])
+    for (const [reference, method] of [['v1'], ['v1'], ['v1', 'HEAD'], [digest], [digest, 'HEAD']] as const)
+      expect(await readsOf(reference, method)).toEqual(['bucket'])
+  })
+
   test('sees a moved tag at the next pull, whatever its caches hold', async () => {
     const old = await store('worker/moved', 'v1', 'old')
     expect((await get('/v2/worker/moved/manifests/v1')).headers.get('Docker-Content-Digest')).toBe(old.digest)
@@ -140,6 +162,23 @@ describe('the worker', () => {
     expect(await response.text()).not.toContain('ORIGIN_URL')
   })
 })
+
+/** A binding that notes each of these calls under a name. */
+function counted<Binding extends object>(
+  binding: Binding,
+  name: string,
+  calls: readonly (keyof Binding & string)[],
+  notes: string[],
+): Binding {
+  return new Proxy(binding, {
+    get(target, property) {
+      const value: unknown = Reflect.get(target, property)
+      if (typeof value !== 'function') return value
+      if ((calls as readonly (string | symbol)[]).includes(property)) notes.push(name)
+      return value.bind(target) as unknown
+    },
+  })
+}
 
 function fails(): Promise<never> {
   return Promise.reject(new Error('out of order'))
