@@ -12,7 +12,7 @@ import { asUpstream } from '../bucket/fs-bucket.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 
 /** Bytes gathered before they are written: the network gives 64 KiB at a time, and a write costs a round to a thread. */
-const batchBytes = 1024 * 1024
+const batchBytes = 512 * 1024
 
 /** Chunks gathered at most, for clients that send a few bytes at a time; the system takes 1,024 in one write. */
 const batchChunks = 1024
