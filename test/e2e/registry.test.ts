@@ -1,4 +1,5 @@
-// One suite, unchanged, against the origin, the edge on Node and the edge in workerd: real processes, real HTTP.
+// One suite, unchanged, against the origin, the edge on Node, with the bucket’s folder and over HTTP, and the edge in
+// workerd: real processes, real HTTP.
 
 import { afterAll, beforeAll, describe } from 'vitest'
 import { faces } from '../support/ways-in.ts'
@@ -7,11 +8,14 @@ import { contentSuite } from './content.suite.ts'
 import { pullSuite } from './pull.suite.ts'
 import { pushSuite } from './push.suite.ts'
 
-describe.each(faces)('%s', (_, runtime, face) => {
+const overHttp = 'the edge on Node that reads the bucket over HTTP'
+const waysIn: readonly (typeof faces)[number][] = [...faces, [overHttp, 'node', ({ edgeUrl }) => edgeUrl]]
+
+describe.each(waysIn)('%s', (name, runtime, face) => {
   let stack: Stack
 
   beforeAll(async () => {
-    stack = await startStack(runtime)
+    stack = await startStack(runtime, undefined, name === overHttp ? { 'edge-bucket-access': 'http' } : {})
   })
 
   afterAll(() => stack.stop())
