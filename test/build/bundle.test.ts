@@ -9,7 +9,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { temporaryFolder } from '../support/stack.ts'
 
 const { bundle } = createRequire(import.meta.url)('../../bin/bundle.cjs') as {
-  bundle(root: string, program: string): string
+  bundle: (root: string, program: string) => string
 }
 const day = 24 * 3600
 
