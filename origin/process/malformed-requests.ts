@@ -21,20 +21,35 @@ const parserFaults: Readonly<Record<string, OciError>> = {
 export function refuseMalformed(server: Server): void {
   const answering = new WeakMap<Duplex, ServerResponse>()
   server.prependListener('request', (incoming, outgoing) => answering.set(incoming.socket, outgoing))
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+  server.on('clientError', (error: ParserError, socket) => {
     const fault = parserFaults[error.code ?? ''] ?? malformed('this is no well-formed HTTP request')
+    const method = isHead(error) ? 'HEAD' : 'GET'
     const before = answering.get(socket)
-    if (before === undefined) void refuse(socket, fault)
-    else if (before.req.complete) afterwards(before, () => void refuse(socket, fault))
+    if (before === undefined) void refuse(socket, fault, method)
+    else if (before.req.complete) afterwards(before, () => void refuse(socket, fault, method))
     // What is malformed is the body of a request that has its answer, or a part of it.
     else if (before.headersSent) socket.destroy()
-    else void refuse(socket, fault)
+    else void refuse(socket, fault, method)
   })
   server.on('checkExpectation', (_, outgoing) => {
     const { socket } = outgoing
     if (socket !== null) void refuse(socket, malformed('the only expectation met here is 100-continue', 417))
   })
   server.on('connect', (_, socket) => void refuse(socket, new OciError('UNSUPPORTED', 'this is no proxy')))
+}
+
+/** What Node's parser tells of its failure. */
+interface ParserError extends NodeJS.ErrnoException {
+  /** What had arrived last. */
+  readonly rawPacket?: Buffer
+  /** Where in it the parser stopped. */
+  readonly bytesParsed?: number
+}
+
+/** Whether it was to become a HEAD request, whose answer has no body: a client would take one for the next answer. */
+function isHead({ rawPacket, bytesParsed = 0 }: ParserError): boolean {
+  const parsed = rawPacket?.toString('latin1', 0, bytesParsed) ?? ''
+  return (parsed.split('\r\n\r\n').at(-1) ?? '').startsWith('HEAD ')
 }
 
 /** When an answer is out: a client would take another one for it. */
@@ -53,8 +68,8 @@ export function outsideApp(error: unknown): Response {
 export const severalHosts = malformed('a request has one Host')
 
 /** Once a message was malformed nobody knows where the next one begins, so the connection ends. */
-async function refuse(socket: Duplex, fault: OciError): Promise<void> {
-  const response = toResponse(errorAnswer(fault, 'GET'))
+async function refuse(socket: Duplex, fault: OciError, method = 'GET'): Promise<void> {
+  const response = toResponse(errorAnswer(fault, method))
   const head = [...response.headers].map(([name, value]) => `${name}: ${value}\r\n`).join('')
   const body = await response.text()
   const status = `${response.status} ${STATUS_CODES[response.status]}`

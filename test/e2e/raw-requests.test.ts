@@ -4,7 +4,7 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ociIndexType, pushImage } from '../support/http-client.ts'
-import { exchange, ociCode } from '../support/raw-http.ts'
+import { exchange, ociCode, openConnection } from '../support/raw-http.ts'
 import { filesIn } from '../support/registry-content.ts'
 import { type EdgeRuntime, type Stack, startStack } from '../support/stack.ts'
 
@@ -114,6 +114,20 @@ describe('a request on a raw connection to a listener on Node', () => {
     ])
     for (const { headers } of answers) expect(headers.get('Cache-Control')).toBe('no-store')
     expect((await fetch(stack.bucketUrl)).status).toBe(403)
+  })
+
+  test.each([
+    ['its target', 'HEAD /v2/\xc3\xa4/tags/list HTTP/1.1\r\n' + host + '\r\n'],
+    ['a header', `HEAD /v2/ HTTP/1.1\r\n${host}X-Spaced : a\r\n\r\n`],
+    ['the target of the second', `HEAD /v2/ HTTP/1.1\r\n${host}\r\nHEAD /v2/\xc3\xa4 HTTP/1.1\r\n${host}\r\n`],
+  ])('of a HEAD, in %s, is refused without a body', async (_, request) => {
+    const { socket, received, closed } = await openConnection(stack.originUrl)
+    socket.write(request, 'latin1')
+    await closed
+    // Heads only: the last one is that of the refusal.
+    const heads = received().split('\r\n\r\n')
+    expect([heads.at(-2), heads.at(-1)]).toEqual([expect.stringContaining('HTTP/1.1 400 Bad Request'), ''])
+    for (const head of heads.slice(0, -1)) expect(head).toMatch(/^HTTP\/1\.1 /)
   })
 
   test('that is sound is taken: what was refused was refused for its fault', async () => {
