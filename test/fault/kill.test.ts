@@ -22,30 +22,31 @@ afterAll(() => folder.remove())
 
 const startOrigin = () => startPart('origin', { 'data-dir': folder.path, 'origin-listen': '127.0.0.1:0' })
 
-interface Acknowledged {
+interface Image {
   readonly tag: string
   readonly manifest: string
+  readonly blobs: readonly string[]
 }
 
-/** Pushes images until the origin is gone; returns what was acknowledged, and what was under way. */
-async function pushUntilKilled(base: string, round: number, acknowledged: Acknowledged[]): Promise<Acknowledged> {
+/** Pushes images until the origin is gone; returns what was under way, and tells of each that was acknowledged. */
+async function pushUntilKilled(base: string, round: number, onPushed: (image: Image) => void): Promise<Image> {
   for (let number = 0; ; number++) {
-    const config = JSON.stringify({ round, number })
-    const layers = [
+    const blobs = [
+      JSON.stringify({ round, number }),
       `layer ${round}-${number}`,
       Buffer.from(randomBytes(`${round}-${number}`, 300_000)).toString('latin1'),
-    ]
-    const image = { tag: `t${round}-${number}`, manifest: manifestText(config, layers) }
+    ] as const
+    const image = { tag: `t${round}-${number}`, manifest: manifestText(blobs[0], blobs.slice(1)), blobs }
     try {
-      await pushImageOf(base, image, [config, ...layers])
+      await push(base, image)
     } catch {
       return image
     }
-    acknowledged.push(image)
+    onPushed(image)
   }
 }
 
-async function pushImageOf(base: string, { tag, manifest }: Acknowledged, blobs: readonly string[]): Promise<void> {
+async function push(base: string, { tag, manifest, blobs }: Image): Promise<void> {
   await Promise.all(blobs.map((blob) => pushBlob(base, 'killed/often', blob)))
   for (const reference of [tag, 'latest']) {
     const response = await putManifest(base, 'killed/often', reference, manifest)
@@ -55,41 +56,46 @@ async function pushImageOf(base: string, { tag, manifest }: Acknowledged, blobs:
 }
 
 test(`${kills} kills lose nothing that was acknowledged (seed ${seed})`, async () => {
-  const acknowledged: Acknowledged[] = []
+  const acknowledged: Image[] = []
   let origin: Part = await startOrigin()
-  let latestBefore: string | undefined
   for (let round = 0; round < kills; round++) {
-    const delayMs = 20 + (randomBytes(`${seed}-${round}`, 2).reduce((sum, byte) => sum * 256 + byte, 0) % 400)
-    const timer = setTimeout(() => void origin.kill(), delayMs)
-    const already = acknowledged.length
-    const interrupted = await pushUntilKilled(origin.url, round, acknowledged)
+    // Counted in pushes and then in time, so that a slow machine has pushed as much as a fast one when it is killed.
+    const [first = 0, second = 0] = randomBytes(`${seed}-${round}`, 2)
+    const wholePushes = first % 4
+    const delayMs = second % 100
+    let pushed = 0
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const killSoon = () => {
+      if (pushed === wholePushes) timer = setTimeout(() => void origin.kill(), delayMs)
+    }
+    killSoon()
+    const interrupted = await pushUntilKilled(origin.url, round, (image) => {
+      acknowledged.push(image)
+      pushed++
+      killSoon()
+    })
     clearTimeout(timer)
     await origin.kill()
     origin = await startOrigin()
 
-    for (const { tag, manifest } of acknowledged.slice(-5)) await expectWhole(origin.url, tag, sha256(manifest))
+    for (const image of acknowledged.slice(-5)) await expectWhole(origin.url, image)
     const response = await fetch(`${origin.url}/v2/killed/often/manifests/latest`)
-    const latest = response.status === 404 ? undefined : sha256(await response.text())
-    // A push that was interrupted may have landed, in an earlier round too.
-    const last = acknowledged.length > already ? sha256(acknowledged.at(-1)?.manifest ?? '') : latestBefore
-    expect([last, sha256(interrupted.manifest)]).toContain(latest)
-    latestBefore = latest
-  }
-  for (const { tag, manifest } of acknowledged) await expectWhole(origin.url, tag, sha256(manifest))
-  expect(acknowledged.length).toBeGreaterThan(kills)
-  await expectNoWrongBytes(join(folder.path, 'bucket/docker/registry/v2/blobs/sha256'))
+    const latest = response.status === 404 ? undefined : await response.text()
+    // A push that was interrupted may have landed.
+    expect([acknowledged.at(-1)?.manifest, interrupted.manifest]).toContain(latest)
 
-  const again: Acknowledged[] = []
-  const timer = setTimeout(() => void origin.kill(), 3000)
-  const last = await pushUntilKilled(origin.url, kills, again)
-  clearTimeout(timer)
-  expect([...again, last].length).toBeGreaterThan(1)
+    await push(origin.url, interrupted)
+    acknowledged.push(interrupted)
+  }
+  for (const image of acknowledged) await expectWhole(origin.url, image)
+  await expectNoWrongBytes(join(folder.path, 'bucket/docker/registry/v2/blobs/sha256'))
+  await origin.kill()
 })
 
-async function expectWhole(base: string, tag: string, digest: string): Promise<void> {
+async function expectWhole(base: string, { tag, manifest }: Image): Promise<void> {
   const response = await fetch(`${base}/v2/killed/often/manifests/${tag}`)
   const text = await response.text()
-  expect([response.status, sha256(text)]).toEqual([200, digest])
+  expect([response.status, sha256(text)]).toEqual([200, sha256(manifest)])
   const { config, layers } = JSON.parse(text) as { config: { digest: string }; layers: { digest: string }[] }
   for (const blob of [config, ...layers]) {
     const answer = await fetch(`${base}/v2/killed/often/blobs/${blob.digest}`)
