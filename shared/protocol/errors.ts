@@ -55,7 +55,7 @@ export class OciError extends Error {
 }
 
 /** What a registry depends on and can lose. */
-export type UpstreamSource = 'bucket' | 'origin' | 'cache'
+export type UpstreamSource = 'bucket' | 'origin' | 'cache' | 'ipfs'
 
 /** A dependency failed or did not answer in time: a 503 with Retry-After, unless it can be served around. */
 export class UpstreamError extends Error {
