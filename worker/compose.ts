@@ -1,5 +1,6 @@
 // Puts the worker together: adapters of Workers, decisions of shared/edge.
 
+import type { AccessRules } from '../shared/auth/access.ts'
 import { createBlobFinder } from '../shared/edge/blob-finder.ts'
 import { createCachedManifests } from '../shared/edge/cached-manifests.ts'
 import { createEdgeApp } from '../shared/edge/edge-app.ts'
@@ -7,6 +8,7 @@ import { createHttpBucket } from '../shared/edge/http-bucket.ts'
 import { createMemoryCache } from '../shared/edge/memory-cache.ts'
 import { createOriginClient } from '../shared/edge/origin-client.ts'
 import { type BucketAccess, createSignedLinks, type SignedLinks } from '../shared/edge/signed-links.ts'
+import { createViewFinder } from '../shared/edge/view-finder.ts'
 import { bucketReadable } from '../shared/http/health.ts'
 import type { RegistryApp } from '../shared/http/registry-app.ts'
 import type { Clock } from '../shared/ports/clock.ts'
@@ -19,32 +21,43 @@ import { createR2Bucket } from './r2-bucket.ts'
 /** Milliseconds until a KV read is given up and the bucket asked. */
 const cacheTimeoutMs = 2000
 
+const dayMs = 24 * 3600_000
+
 export function composeEdge(config: WorkerConfig): RegistryApp {
   const clock = workerClock
+  const access: AccessRules = {
+    anonymous: config.ACCESS_ANONYMOUS,
+    delete: config.ACCESS_DELETE,
+    readOnly: config.ACCESS_READ_ONLY,
+    private: config.ACCESS_PRIVATE,
+  }
   const log = createConsoleLog(config.LOG_LEVEL)
-  const access = bucketAccess(config)
-  const links = access === undefined ? undefined : createSignedLinks(access, clock)
+  const signing = bucketAccess(config)
+  const links = signing === undefined ? undefined : createSignedLinks(signing, clock)
   const bucket =
     config.BUCKET === undefined
       ? createHttpBucket({ links: required(links), fetch: fetchObjectBy(boundFetch) })
       : createR2Bucket(config.BUCKET)
+  const views = createViewFinder({ bucket, access, clock, keepFetchedMs: config.IPFS_KEEP_FETCHED_DAYS * dayMs })
   return createEdgeApp({
     log,
     clock,
     random: { uuid: () => crypto.randomUUID() },
-    access: { anonymous: config.ACCESS_ANONYMOUS, delete: config.ACCESS_DELETE, readOnly: config.ACCESS_READ_ONLY },
+    access,
     checks: [bucketReadable(bucket)],
     bucket,
     links,
+    views,
     manifests: createCachedManifests({
       bucket,
+      access,
       memory: createMemoryCache(config.MEMORY_CACHE_MIB * 1024 * 1024),
       shared: config.MANIFESTS === undefined ? undefined : createKvCache(config.MANIFESTS),
       clock,
       log,
       cacheTimeoutMs,
     }),
-    blobs: createBlobFinder({ bucket, clock }),
+    blobs: createBlobFinder({ bucket, access, views, clock }),
     origin: createOriginClient({
       originUrl: config.ORIGIN_URL,
       timeoutMs: config.ORIGIN_TIMEOUT_MS,

@@ -2,7 +2,7 @@
 
 import * as v from 'valibot'
 import { accessRulesSchema } from '../shared/auth/access.ts'
-import { flag, httpUrl, originUrl, wholeNumber } from '../shared/config/rules.ts'
+import { flag, httpUrl, originUrl, repositoryPatterns, wholeNumber } from '../shared/config/rules.ts'
 import { logLevels } from '../shared/ports/log.ts'
 
 const text = v.pipe(v.string('must be a text'), v.minLength(1, 'must not be empty'))
@@ -20,6 +20,8 @@ const bindingsSchema = v.object({
   ACCESS_ANONYMOUS: accessRulesSchema.entries.anonymous,
   ACCESS_DELETE: v.optional(flag, false),
   ACCESS_READ_ONLY: v.optional(flag, false),
+  ACCESS_PRIVATE: v.optional(repositoryPatterns),
+  IPFS_KEEP_FETCHED_DAYS: v.optional(wholeNumber(1, 36_500), 30),
   MEMORY_CACHE_MIB: v.optional(wholeNumber(1, 96), 16),
   BUCKET_TIMEOUT_MS: v.optional(wholeNumber(1, 600_000), 10_000),
   ORIGIN_TIMEOUT_MS: v.optional(wholeNumber(1, 600_000), 30_000),

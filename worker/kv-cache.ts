@@ -5,12 +5,14 @@
 
 import type { ManifestCache } from '../shared/ports/manifest-cache.ts'
 import { parseDigest } from '../shared/protocol/digest.ts'
+import { parseRootCid } from '../shared/protocol/names.ts'
 
 /** Seconds after which an entry that nobody refreshed ends, so that KV does not grow for ever. */
 const keepSeconds = 30 * 24 * 3600
 
 interface Metadata {
   readonly mediaType: string
+  readonly root?: string
 }
 
 export function createKvCache(kv: KVNamespace): ManifestCache {
@@ -19,11 +21,15 @@ export function createKvCache(kv: KVNamespace): ManifestCache {
       const { value, metadata } = await kv.getWithMetadata<Metadata>(`m/${name}/${digest}`, 'arrayBuffer')
       return value === null || metadata === null
         ? undefined
-        : { mediaType: metadata.mediaType, bytes: new Uint8Array(value) }
+        : {
+            mediaType: metadata.mediaType,
+            bytes: new Uint8Array(value),
+            root: metadata.root === undefined ? undefined : parseRootCid(metadata.root),
+          }
     },
-    async keepManifest(name, digest, { mediaType, bytes }) {
+    async keepManifest(name, digest, { mediaType, bytes, root }) {
       await kv.put(`m/${name}/${digest}`, bytes, {
-        metadata: { mediaType } satisfies Metadata,
+        metadata: { mediaType, ...(root === undefined ? {} : { root }) } satisfies Metadata,
         expirationTtl: keepSeconds,
       })
     },

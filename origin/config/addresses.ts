@@ -46,8 +46,13 @@ export function accessAt(config: Config, path: string, address: ListenAddress): 
   const loopback = isLoopback(address.host)
   const anonymous = config.access.anonymous ?? (loopback ? 'push' : undefined)
   if (anonymous !== undefined) {
-    const rules = { anonymous, delete: config.access.delete ?? loopback }
-    return config.access.read_only ? { ...rules, readOnly: true } : rules
+    const { delete: mayDelete = loopback, private: closed, read_only: readOnly } = config.access
+    return {
+      anonymous,
+      delete: mayDelete,
+      ...(readOnly ? { readOnly } : {}),
+      ...(closed === undefined ? {} : { private: closed }),
+    }
   }
   throw new ConfigError([
     `access.anonymous: must be set, because ${path} (${formatAddress(address)}) can be reached from other machines: ` +
@@ -58,4 +63,9 @@ export function accessAt(config: Config, path: string, address: ListenAddress): 
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)
+}
+
+/** Milliseconds for which an image that came by its CID is kept after it was last asked for. */
+export function keepFetchedMs(config: Config): number {
+  return config.ipfs.keep_fetched_days * 24 * 3600_000
 }

@@ -4,7 +4,13 @@
 
 import * as v from 'valibot'
 import { accessRulesSchema } from '../../shared/auth/access.ts'
-import { flag, httpUrl, originUrl as originUrlRule, wholeNumber } from '../../shared/config/rules.ts'
+import {
+  flag,
+  httpUrl,
+  originUrl as originUrlRule,
+  repositoryPatterns,
+  wholeNumber,
+} from '../../shared/config/rules.ts'
 import { logLevels } from '../../shared/ports/log.ts'
 import { bucketName } from '../bucket/bucket-name.ts'
 
@@ -61,6 +67,13 @@ export const configSchema = section({
         'Whether pushes and deletes are refused to everyone. The origin then writes nothing to the bucket’s folder.',
       ),
     ),
+    private: v.pipe(
+      v.optional(repositoryPatterns),
+      v.description(
+        'Repositories that are closed to everyone, and stay off IPFS: patterns with commas between them, `*` for a part of one component, `**` for all that follows.',
+      ),
+      v.examples(['team/**,secret' as unknown as string[]]),
+    ),
   }),
   push: section({
     allow_sparse: v.pipe(
@@ -70,6 +83,16 @@ export const configSchema = section({
     upload_expiry_hours: v.pipe(
       v.optional(wholeNumber(1, 8760), 24),
       v.description('Hours after which an upload that nobody went on with ends, and its bytes are removed.'),
+    ),
+  }),
+  ipfs: section({
+    backend: v.pipe(
+      v.optional(v.picklist(['embedded', 'off'], 'must be embedded or off'), 'embedded'),
+      v.description('Where public images are on IPFS: `embedded`, in the bucket itself; or `off`, not at all.'),
+    ),
+    keep_fetched_days: v.pipe(
+      v.optional(wholeNumber(1, 36_500), 30),
+      v.description('Days for which an image that came by its CID is kept after it was last asked for.'),
     ),
   }),
   origin: section({

@@ -59,6 +59,8 @@ async function workerVariables(config: Config): Promise<Record<string, string>> 
     ACCESS_ANONYMOUS: access.anonymous,
     ACCESS_DELETE: String(access.delete),
     ACCESS_READ_ONLY: String(access.readOnly === true),
+    ...(access.private === undefined ? {} : { ACCESS_PRIVATE: access.private.join(',') }),
+    IPFS_KEEP_FETCHED_DAYS: String(config.ipfs.keep_fetched_days),
     ORIGIN_URL: originUrl(config),
     BUCKET_URL: bucketUrl(config),
     BUCKET_REGION: config.bucket.region,

@@ -7,12 +7,21 @@ import { createHttpBucket } from '../../shared/edge/http-bucket.ts'
 import { createMemoryCache } from '../../shared/edge/memory-cache.ts'
 import { createOriginClient } from '../../shared/edge/origin-client.ts'
 import { createSignedLinks } from '../../shared/edge/signed-links.ts'
+import { createViewFinder } from '../../shared/edge/view-finder.ts'
 import { bucketReadable } from '../../shared/http/health.ts'
 import type { FetchObject } from '../../shared/ports/fetch.ts'
 import { bucketKey } from '../accounts/bucket-key.ts'
 import { folderReadable } from '../bucket/folder-checks.ts'
 import { createFsBucketReader } from '../bucket/fs-bucket.ts'
-import { accessAt, bucketFolder, bucketKeyFile, bucketUrl, formatAddress, originUrl } from '../config/addresses.ts'
+import {
+  accessAt,
+  bucketFolder,
+  bucketKeyFile,
+  bucketUrl,
+  formatAddress,
+  keepFetchedMs,
+  originUrl,
+} from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
 import { startWorkerdEdge } from './edge-workerd.ts'
 import { measuredAt, serve } from './serve.ts'
@@ -36,6 +45,7 @@ async function startNodeEdge(config: Config): Promise<Running> {
   const overHttp = config.edge.bucket_access === 'http'
   const plain = overHttp ? createHttpBucket({ links, fetch: await pooledFetch() }) : createFsBucketReader({ folder })
   const bucket = metrics?.operations.reader(plain) ?? plain
+  const views = createViewFinder({ bucket, access, clock: systemClock, keepFetchedMs: keepFetchedMs(config) })
   const app = createEdgeApp({
     log,
     clock: systemClock,
@@ -45,15 +55,17 @@ async function startNodeEdge(config: Config): Promise<Running> {
     observer: metrics?.requests,
     bucket,
     links,
+    views,
     manifests: createCachedManifests({
       bucket,
+      access,
       memory: createMemoryCache(config.edge.memory_cache_mib * 1024 * 1024, metrics?.looked),
       shared: undefined,
       clock: systemClock,
       log,
       cacheTimeoutMs: config.edge.bucket_timeout_ms,
     }),
-    blobs: createBlobFinder({ bucket, clock: systemClock }),
+    blobs: createBlobFinder({ bucket, access, views, clock: systemClock }),
     origin: createOriginClient({
       originUrl: originUrl(config),
       timeoutMs: config.edge.origin_timeout_ms,

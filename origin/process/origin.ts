@@ -5,14 +5,17 @@ import type { Bucket } from '../../shared/ports/bucket.ts'
 import { deadline } from '../../shared/ports/clock.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 import { hasFormat, writeFormat } from '../../shared/registry/bucket-format.ts'
+import { findView } from '../../shared/registry/content-view.ts'
+import { createPublisher } from '../../shared/registry/publish-image.ts'
 import { createPushBlob } from '../../shared/registry/push-blob.ts'
 import { startUploadExpiry } from '../../shared/registry/upload-expiry.ts'
 import { folderReadable, folderWritable } from '../bucket/folder-checks.ts'
 import { createFsBucket, createFsBucketReader } from '../bucket/fs-bucket.ts'
 import { readOnlyBucket } from '../bucket/read-only-bucket.ts'
+import { embeddedStore } from '../ipfs/embedded-store.ts'
 import { createFsUploads } from '../upload/fs-uploads.ts'
 import { nodeHasher } from '../upload/node-hasher.ts'
-import { accessAt, bucketFolder, formatAddress } from '../config/addresses.ts'
+import { accessAt, bucketFolder, formatAddress, keepFetchedMs } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
 import { measuredAt, serve } from './serve.ts'
 import type { Running } from './service.ts'
@@ -28,7 +31,10 @@ export async function startOrigin(config: Config): Promise<Running> {
   const files = await openBucket(config, folder)
   const bucket = metrics?.operations.writer(files) ?? files
   const uploads = createFsUploads({ folder })
-  const sessions = createPushBlob({ bucket, uploads, hasher: nodeHasher, random: systemRandom })
+  const publisher =
+    config.ipfs.backend === 'off' ? undefined : createPublisher({ bucket, access, log, store: embeddedStore })
+  const sessions = createPushBlob({ bucket, uploads, hasher: nodeHasher, random: systemRandom, publisher })
+  const viewDeps = { bucket, access, clock: systemClock, keepFetchedMs: keepFetchedMs(config) }
   const pushBlob = metrics?.uploads.of(sessions) ?? sessions
   const app = createOriginApp({
     log,
@@ -39,7 +45,8 @@ export async function startOrigin(config: Config): Promise<Running> {
     observer: metrics?.requests,
     bucket,
     pushBlob,
-    push: { allowSparse: config.push.allow_sparse },
+    views: { find: (name, wait) => findView(viewDeps, name, wait) },
+    push: { allowSparse: config.push.allow_sparse, publisher },
     requestTimeoutMs: config.origin.request_timeout_ms,
   })
   const serving = await serve({ config, fetch: app.fetch, address: config.origin.listen, measured, log })

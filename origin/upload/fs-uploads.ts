@@ -133,7 +133,7 @@ async function appendAll(
   file: FileHandle,
   offset: number,
   body: ReadableStream<Uint8Array>,
-  onStored: (chunk: Uint8Array) => void,
+  onStored: (chunk: Uint8Array) => unknown,
   signal: AbortSignal,
 ): Promise<number> {
   let size = offset
@@ -148,7 +148,7 @@ async function appendAll(
     if (bytesWritten !== length)
       throw asUpstream(Object.assign(new Error('the disk took only a part'), { syscall: 'writev' }))
     size += length
-    for (const chunk of chunks) onStored(chunk)
+    for (const chunk of chunks) await onStored(chunk)
     if (size - syncedTo >= syncEveryBytes && syncing === undefined) {
       syncing = sync(size)
       // Its failure is seen at the end; until then nobody else waits for it.

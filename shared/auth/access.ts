@@ -3,6 +3,7 @@
 import * as v from 'valibot'
 import { OciError } from '../protocol/errors.ts'
 import { isContentName, type RepositoryName } from '../protocol/names.ts'
+import { matchesPattern } from './repository-pattern.ts'
 
 /** `push` includes `pull`. */
 export const accessRulesSchema = v.object({
@@ -11,6 +12,8 @@ export const accessRulesSchema = v.object({
   delete: v.boolean('must be true or false'),
   /** Whether nobody may push or delete, whatever else is set. */
   readOnly: v.optional(v.boolean('must be true or false')),
+  /** Patterns of repositories that anonymous clients may neither pull nor push; as yet nobody else may. */
+  private: v.optional(v.array(v.string())),
 })
 
 export type AccessRules = Readonly<v.InferOutput<typeof accessRulesSchema>>
@@ -21,6 +24,9 @@ export function accessRefusal(
   right: 'pull' | 'push' | 'delete',
   name: RepositoryName | undefined,
 ): OciError | undefined {
+  if (name !== undefined && !isPublic(rules, name)) {
+    return new OciError('DENIED', `${name} is private (access.private)`)
+  }
   if (right === 'pull') return undefined
   if (rules.readOnly === true) {
     return new OciError('UNSUPPORTED', 'pushes and deletes are switched off here (access.read_only); pulls work', {
@@ -40,4 +46,14 @@ export function accessRefusal(
     return new OciError('UNSUPPORTED', 'deleting is switched off here (access.delete)')
   }
   return undefined
+}
+
+/** Whether anonymous clients may pull from a repository. Only such repositories are published on IPFS. */
+export function isPublic(rules: AccessRules, name: RepositoryName): boolean {
+  return rules.private?.some((pattern) => matchesPattern(pattern, name)) !== true
+}
+
+/** Whether anonymous clients may pull everything there is. */
+export function isAllPublic(rules: AccessRules): boolean {
+  return (rules.private ?? []).length === 0
 }

@@ -41,3 +41,22 @@ export const flag = v.pipe(
   v.union([v.boolean(), v.picklist(['true', 'false'])], 'must be true or false'),
   v.transform((value) => value === true || value === 'true'),
 )
+
+/** Several values in one text, with commas between them. @param message for the whole, whichever is at fault */
+function listOf<const Item extends v.GenericSchema<string, unknown>>(item: Item, message: string) {
+  return v.config(
+    v.pipe(
+      v.string(message),
+      v.transform((text) => text.split(',').map((each) => each.trim())),
+      v.check((texts) => texts.every((text) => v.is(item, text)), message),
+      v.transform((texts) => texts.map((text) => v.parse(item, text))),
+    ),
+    { abortPipeEarly: true },
+  )
+}
+
+/** Patterns of repository names, as shared/auth/repository-pattern.ts reads them. */
+export const repositoryPatterns = listOf(
+  v.pipe(v.string(), v.regex(/^(?:[a-z0-9._*-]+\/)*[a-z0-9._*-]+$/)),
+  'must be patterns of repository names with commas between them, e.g. team/**,secret',
+)

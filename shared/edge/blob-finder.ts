@@ -1,11 +1,11 @@
 // Finds blobs for an edge, and remembers those it found for a short time.
 
 import { LRUCache } from 'lru-cache'
-import type { BucketReader, Wait } from '../ports/bucket.ts'
+import type { Wait } from '../ports/bucket.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Digest } from '../protocol/digest.ts'
 import type { RepositoryName } from '../protocol/names.ts'
-import { type BlobState, findBlob } from '../registry/find-blob.ts'
+import { type BlobState, findBlobUnder, type FindDeps } from '../registry/find-blob.ts'
 
 /** Milliseconds; a delete is seen by every edge after at most so long. */
 const rememberMs = 60_000
@@ -19,8 +19,12 @@ export interface BlobFinder {
   forget(name: RepositoryName, digest: Digest): void
 }
 
+export interface BlobFinderDeps extends FindDeps {
+  readonly clock: Clock
+}
+
 /** Only what is wholly there is remembered: a blob that is pushed after it was asked for is seen at once. */
-export function createBlobFinder(deps: { bucket: BucketReader; clock: Clock }): BlobFinder {
+export function createBlobFinder(deps: BlobFinderDeps): BlobFinder {
   const remembered = new LRUCache<string, BlobState>({
     max: rememberLimit,
     ttl: rememberMs,
@@ -32,7 +36,7 @@ export function createBlobFinder(deps: { bucket: BucketReader; clock: Clock }): 
       const key = `${name}/${digest}`
       const known = remembered.get(key)
       if (known !== undefined) return known
-      const state = await findBlob(deps.bucket, name, digest, wait)
+      const state = await findBlobUnder(deps, name, digest, wait)
       if (state.linked && state.sizeBytes !== undefined) remembered.set(key, state)
       return state
     },

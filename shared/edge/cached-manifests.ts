@@ -1,17 +1,22 @@
 // The manifests an edge serves: memory first, then the shared cache (KV), then the bucket; each fills those before it.
 
+import { type AccessRules, isPublic } from '../auth/access.ts'
 import type { BucketReader, Wait } from '../ports/bucket.ts'
 import { deadline, type Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { ManifestCache } from '../ports/manifest-cache.ts'
 import { orAborted } from '../ports/or-aborted.ts'
+import type { Cid } from '../protocol/cid.ts'
 import type { Digest } from '../protocol/digest.ts'
 import { UpstreamError } from '../protocol/errors.ts'
 import type { RepositoryName, Tag } from '../protocol/names.ts'
+import { readRoot } from '../registry/image-record.ts'
 import { readManifest, type StoredManifest } from '../registry/read-manifest.ts'
 
 export interface FoundManifest extends StoredManifest {
   readonly tier: 'memory' | 'kv' | 'bucket'
+  /** Where its image is on IPFS. */
+  readonly root?: Cid | undefined
 }
 
 type InBackground = (work: Promise<unknown>) => void
@@ -30,6 +35,8 @@ export interface CachedManifests {
 
 export interface CachedManifestsDeps {
   readonly bucket: BucketReader
+  /** What is not public has no place on IPFS to tell of. */
+  readonly access: AccessRules
   readonly memory: ManifestCache
   /** Shared between edges (KV); undefined where there is none. */
   readonly shared: ManifestCache | undefined
@@ -40,7 +47,7 @@ export interface CachedManifestsDeps {
 }
 
 export function createCachedManifests(deps: CachedManifestsDeps): CachedManifests {
-  const { bucket, memory, shared, clock, log } = deps
+  const { bucket, access, memory, shared, clock, log } = deps
 
   /** A cache that fails or hangs is a cache that does not know: it is logged and served around. */
   async function fromShared<Entry>(
@@ -74,14 +81,17 @@ export function createCachedManifests(deps: CachedManifestsDeps): CachedManifest
     async get(name, digest, wait) {
       const known = await cached(name, digest)
       if (known !== undefined) return known
-      const stored = await readManifest(bucket, digest, wait)
-      return stored === undefined ? undefined : { ...stored, tier: 'bucket' }
+      const [stored, root] = await Promise.all([
+        readManifest(bucket, digest, wait),
+        isPublic(access, name) ? readRoot(bucket, digest, wait) : undefined,
+      ])
+      return stored === undefined ? undefined : { ...stored, root, tier: 'bucket' }
     },
-    async keep(name, { digest, mediaType, bytes, tier }, inBackground) {
+    async keep(name, { digest, mediaType, bytes, root, tier }, inBackground) {
       if (tier === 'memory') return
-      await memory.keepManifest(name, digest, { mediaType, bytes })
-      if (tier === 'bucket' && shared !== undefined)
-        inBackground(shared.keepManifest(name, digest, { mediaType, bytes }))
+      const kept = { mediaType, bytes, root }
+      await memory.keepManifest(name, digest, kept)
+      if (tier === 'bucket' && shared !== undefined) inBackground(shared.keepManifest(name, digest, kept))
     },
     lastKnown: cached,
     async lastTag(name, tag) {

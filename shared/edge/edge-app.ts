@@ -6,6 +6,8 @@ import type { BucketReader, Wait } from '../ports/bucket.ts'
 import { deadline } from '../ports/clock.ts'
 import type { ObjectLinks } from '../ports/object-links.ts'
 import { UpstreamError } from '../protocol/errors.ts'
+import { type ContentName, parseContentName } from '../protocol/names.ts'
+import { type ContentView, mayServeFromBucket, viewedManifest, type Views } from '../registry/content-view.ts'
 import { blobUnknown } from '../registry/find-blob.ts'
 import { hasManifest, readTag } from '../registry/links.ts'
 import { manifestUnknown } from '../registry/pull-manifest.ts'
@@ -26,6 +28,7 @@ export interface EdgeDeps extends FrameDeps {
   readonly links: ObjectLinks | undefined
   readonly manifests: CachedManifests
   readonly blobs: BlobFinder
+  readonly views: Views
   readonly origin: OriginClient
   /** Longest time in milliseconds until the bucket's answer to a request begins. */
   readonly bucketTimeoutMs: number
@@ -57,7 +60,7 @@ async function answer(deps: EdgeDeps, request: RegistryRequest, wait: Wait): Pro
     case 'referrers':
     case 'catalog':
       request.tier = 'bucket'
-      return listAnswer(deps.bucket, method, route, request.query, wait)
+      return listAnswer(deps, method, route, request.query, wait)
     case 'uploads':
     case 'upload':
       return askOrigin(deps, request)
@@ -115,7 +118,10 @@ async function getManifest(
 /** A tag's link is always read, and a digest's looked at: caches know what a manifest says, never whether it is there. */
 async function findManifest(deps: EdgeDeps, request: RegistryRequest, route: RouteOf<'manifest'>, wait: Wait) {
   const { name, reference } = route
-  const { bucket, manifests } = deps
+  const { bucket, manifests, views } = deps
+  const content = parseContentName(name)
+  const view = content && (await views.find(content, wait))
+  if (content && view) return findViewed(deps, request, route, content, view, wait)
   if (reference.kind === 'tag') {
     const digest = await readTag(bucket, name, reference.tag, wait)
     if (digest === undefined) return { linked: false, manifest: undefined }
@@ -132,6 +138,28 @@ async function findManifest(deps: EdgeDeps, request: RegistryRequest, route: Rou
   if (!(await hasManifest(bucket, name, reference.digest, wait))) return { linked: false, manifest: undefined }
   const manifest = await getting
   if (manifest !== undefined) await manifests.keep(name, manifest, request.inBackground)
+  return { linked: true, manifest }
+}
+
+/** In a view; what the bucket may not serve there counts as not there, and the origin knows better. */
+async function findViewed(
+  deps: EdgeDeps,
+  request: RegistryRequest,
+  { name, reference }: RouteOf<'manifest'>,
+  content: ContentName,
+  view: ContentView,
+  wait: Wait,
+) {
+  const { manifests } = deps
+  const digest = viewedManifest(view, content, reference)
+  if (digest === undefined || !(await mayServeFromBucket(deps, view, digest, wait)))
+    return { linked: false, manifest: undefined }
+  const found = await manifests.get(name, digest, wait)
+  const manifest = found && { ...found, root: view.root }
+  if (manifest !== undefined) {
+    await manifests.keep(name, manifest, request.inBackground)
+    if (reference.kind === 'tag') await manifests.sawTag(name, reference.tag, digest, request.inBackground)
+  }
   return { linked: true, manifest }
 }
 

@@ -4,6 +4,7 @@
 import type { Key } from '../layout/keys.ts'
 import type { BucketReader, Wait } from '../ports/bucket.ts'
 import { etagOf, ifRangeHolds, noneMatch } from '../protocol/conditional.ts'
+import type { Cid } from '../protocol/cid.ts'
 import type { Digest } from '../protocol/digest.ts'
 import { OciError, UpstreamError } from '../protocol/errors.ts'
 import { parseRange, rangeLength } from '../protocol/range.ts'
@@ -89,16 +90,30 @@ function vanished(key: Key): UpstreamError {
   return new UpstreamError('bucket', `${key} vanished while it was read`)
 }
 
-/** A manifest that is held whole: 200 or 304. @param byTag whether a tag was asked for, whose answer may change */
-export function manifestAnswer(manifest: StoredManifest, request: Request, byTag: boolean): Answer {
-  const { digest, mediaType, bytes } = manifest
+/**
+ * A manifest that is held whole: 200 or 304.
+ * @param manifest.root where its image is on IPFS, if it is
+ * @param byTag whether a tag was asked for, whose answer may change
+ */
+export function manifestAnswer(
+  manifest: StoredManifest & { readonly root?: Cid | undefined },
+  request: Request,
+  byTag: boolean,
+): Answer {
+  const { digest, mediaType, bytes, root } = manifest
   const headers: Record<string, string> = {
     'Content-Type': mediaType,
     'Cache-Control': byTag ? tagCacheControl : contentCacheControl,
     'Docker-Content-Digest': digest,
     ETag: etagOf(digest),
+    ...ipfsPath(root),
   }
   if (noneMatch(request.headers.get('If-None-Match') ?? undefined, digest)) return { status: 304, headers, body: null }
   headers['Content-Length'] = String(bytes.byteLength)
   return { status: 200, headers, body: request.method === 'HEAD' ? null : bytes }
+}
+
+/** Where an image is on IPFS, for clients that want it from there. */
+export function ipfsPath(root: Cid | undefined): Record<string, string> {
+  return root === undefined ? {} : { 'X-Ipfs-Path': `/ipfs/${root}` }
 }

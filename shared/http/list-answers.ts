@@ -1,9 +1,11 @@
 // Lists: tags, the catalog, referrers.
 
+import type { AccessRules } from '../auth/access.ts'
 import { nextPageLink, type PageRequest, parsePageRequest } from '../protocol/paging.ts'
 import { ociIndex } from '../protocol/manifest.ts'
-import type { RepositoryName, Tag } from '../protocol/names.ts'
-import { type Page, pageLimit } from '../registry/page.ts'
+import { parseContentName, type RepositoryName, type Tag } from '../protocol/names.ts'
+import { tagsOfView, type Views } from '../registry/content-view.ts'
+import { type Page, pageLimit, pageOf } from '../registry/page.ts'
 import { listReferrers, type ReferrerPage } from '../registry/referrers.ts'
 import { listRepositories } from '../registry/list-repositories.ts'
 import { listTags } from '../registry/list-tags.ts'
@@ -12,9 +14,16 @@ import { jsonAnswer } from './json-answer.ts'
 import type { BucketReader, Wait } from '../ports/bucket.ts'
 import type { RouteOf } from './routes.ts'
 
+export interface ListDeps {
+  readonly bucket: BucketReader
+  readonly views: Views
+  /** What is private is in no catalog. */
+  readonly access: AccessRules
+}
+
 /** The answer to a list, the same at origin and edge: the bucket alone has it. */
 export async function listAnswer(
-  bucket: BucketReader,
+  { bucket, views, access }: ListDeps,
   method: string,
   route: RouteOf<'tags' | 'referrers' | 'catalog'>,
   query: URLSearchParams,
@@ -23,11 +32,15 @@ export async function listAnswer(
   switch (route.kind) {
     case 'tags': {
       const asked = parsePageRequest(query)
-      return tagsAnswer(method, route.name, await listTags(bucket, route.name, asked, wait), asked)
+      const content = parseContentName(route.name)
+      const view = content && (await views.find(content, wait))
+      const page =
+        content && view ? pageOf(tagsOfView(view, content), asked) : await listTags(bucket, route.name, asked, wait)
+      return tagsAnswer(method, route.name, page, asked)
     }
     case 'catalog': {
       const asked = parsePageRequest(query)
-      return catalogAnswer(method, await listRepositories(bucket, asked, wait), asked)
+      return catalogAnswer(method, await listRepositories(bucket, access, asked, wait), asked)
     }
     case 'referrers': {
       const ask = { artifactType: query.get('artifactType') ?? undefined, after: query.get('last') ?? undefined }

@@ -1,5 +1,6 @@
 // The origin's HTTP face: every route answered from the bucket and the staging of uploads.
 
+import { isPublic } from '../auth/access.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
 import { deadline } from '../ports/clock.ts'
 import { orAborted } from '../ports/or-aborted.ts'
@@ -10,13 +11,14 @@ import { manifestLimitBytes } from '../protocol/manifest.ts'
 import { parseRepositoryName, parseTag, type RepositoryName, type Tag } from '../protocol/names.ts'
 import { parseChunkRange } from '../protocol/range.ts'
 import { deleteBlob, deleteManifest, deleteTag } from '../registry/delete.ts'
-import { blobUnknown, findBlob } from '../registry/find-blob.ts'
+import type { Views } from '../registry/content-view.ts'
+import { blobUnknown, findBlobUnder } from '../registry/find-blob.ts'
 import { mountBlob } from '../registry/mount-blob.ts'
-import { pullManifest } from '../registry/pull-manifest.ts'
+import { manifestUnknown, pullManifest } from '../registry/pull-manifest.ts'
 import { type Chunk, OutOfOrderChunk, type PushBlob } from '../registry/push-blob.ts'
 import { pushManifest, type PushRules } from '../registry/push-manifest.ts'
 import { type Answer, withHeaders } from './answer.ts'
-import { blobAnswer, manifestAnswer } from './content-answer.ts'
+import { blobAnswer, ipfsPath, manifestAnswer } from './content-answer.ts'
 import { versionAnswer } from './json-answer.ts'
 import { listAnswer } from './list-answers.ts'
 import { readBody } from './read-body.ts'
@@ -25,6 +27,7 @@ import { digestInvalid, type RouteOf } from './routes.ts'
 
 export interface OriginDeps extends FrameDeps {
   readonly bucket: Bucket
+  readonly views: Views
   readonly pushBlob: PushBlob
   /** Longest time in milliseconds until an answer begins, for all but requests that carry a blob: those have the listener's idle limit. */
   readonly requestTimeoutMs: number
@@ -78,45 +81,50 @@ async function within<Result>(
 
 /** @param body of a manifest PUT */
 async function answer(
-  { bucket, push, pushBlob }: OriginDeps,
+  deps: OriginDeps,
   request: RegistryRequest,
   body: Uint8Array<ArrayBuffer> | undefined,
   wait: Wait,
 ): Promise<Answer> {
+  const { bucket, push, pushBlob } = deps
   const { route, method } = request
   if (route.kind !== 'version') request.tier = 'bucket'
   switch (route.kind) {
     case 'version':
       return versionAnswer(method)
     case 'manifest': {
-      if (body !== undefined) return putManifest(bucket, push, request, route, body, wait)
+      if (body !== undefined) return putManifest(deps, request, route, body, wait)
       if (method === 'DELETE') {
         const { name, reference } = route
-        if (reference.kind === 'tag') await deleteTag(bucket, name, reference.tag, wait)
-        else await deleteManifest(bucket, name, reference.digest, wait)
+        if (reference.kind === 'tag') {
+          await deleteTag(bucket, name, reference.tag, wait)
+        } else {
+          await deleteManifest(bucket, name, reference.digest, wait)
+          await push.publisher?.withdraw(name, reference.digest, wait)
+        }
         return accepted()
       }
-      const manifest = await pullManifest(bucket, route.name, route.reference, wait)
+      const manifest = await pullManifest(deps, route.name, route.reference, wait)
+      if (manifest === undefined) throw manifestUnknown(route.name, route.reference)
       return manifestAnswer(manifest, request.request, route.reference.kind === 'tag')
     }
     case 'blob':
-      if (method !== 'DELETE') return getBlob(bucket, request, route, wait)
+      if (method !== 'DELETE') return getBlob(deps, request, route, wait)
       await deleteBlob(bucket, route.name, route.digest, wait)
       return accepted()
     case 'tags':
     case 'referrers':
     case 'catalog':
-      return listAnswer(bucket, method, route, request.query, wait)
+      return listAnswer(deps, method, route, request.query, wait)
     case 'uploads':
-      return startUpload(bucket, pushBlob, request, route, wait)
+      return startUpload(deps, request, route, wait)
     case 'upload':
       return useUpload(pushBlob, request, route, wait)
   }
 }
 
 async function putManifest(
-  bucket: Bucket,
-  rules: PushRules,
+  { bucket, access, push: rules }: OriginDeps,
   { request, query }: RegistryRequest,
   { name, reference }: RouteOf<'manifest'>,
   bytes: Uint8Array<ArrayBuffer>,
@@ -124,8 +132,14 @@ async function putManifest(
 ): Promise<Answer> {
   const contentType = request.headers.get('Content-Type') ?? undefined
   const tags = reference.kind === 'digest' ? tagsOf(query) : []
-  const { digest, subject } = await pushManifest(bucket, { name, reference, bytes, contentType, tags }, rules, wait)
+  const { digest, root, subject } = await pushManifest(
+    bucket,
+    { name, reference, bytes, contentType, tags },
+    rules,
+    wait,
+  )
   return withHeaders(created(`/v2/${name}/manifests/${digest}`, digest), {
+    ...ipfsPath(isPublic(access, name) ? root : undefined),
     ...(subject === undefined ? {} : { 'OCI-Subject': subject }),
     ...(tags.length === 0 ? {} : { 'OCI-Tag': tags.join(', ') }),
   })
@@ -144,20 +158,19 @@ function tagsOf(query: URLSearchParams): Tag[] {
 }
 
 async function getBlob(
-  bucket: Bucket,
+  deps: OriginDeps,
   { request }: RegistryRequest,
   { name, digest }: RouteOf<'blob'>,
   wait: Wait,
 ): Promise<Answer> {
-  const { linked, sizeBytes } = await findBlob(bucket, name, digest, wait)
+  const { linked, sizeBytes } = await findBlobUnder(deps, name, digest, wait)
   if (!linked || sizeBytes === undefined) throw blobUnknown(name, digest)
-  return blobAnswer(bucket, { key: blobKey(digest), digest, sizeBytes }, request, wait)
+  return blobAnswer(deps.bucket, { key: blobKey(digest), digest, sizeBytes }, request, wait)
 }
 
 /** POST: opens a session, mounts a blob, or takes a whole blob at once. */
 async function startUpload(
-  bucket: Bucket,
-  pushBlob: PushBlob,
+  { bucket, access, pushBlob }: OriginDeps,
   { request, query }: RegistryRequest,
   { name }: RouteOf<'uploads'>,
   wait: Wait,
@@ -168,7 +181,7 @@ async function startUpload(
     const from = query.get('from')
     // A `from` that is no name has no blobs: the client gets a session instead, as the spec wants of a failed mount.
     const source = from === null ? undefined : parseRepositoryName(from)
-    if ((from === null || source !== undefined) && (await mountBlob(bucket, name, digest, source, wait))) {
+    if ((from === null || source !== undefined) && (await mountBlob(bucket, access, name, digest, source, wait))) {
       return created(`/v2/${name}/blobs/${digest}`, digest)
     }
   }

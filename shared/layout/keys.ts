@@ -2,6 +2,7 @@
 // The `docker/registry/v2` part is the layout of CNCF Distribution v2, so that it can serve our bucket and we its.
 
 import type { Brand } from '../protocol/brand.ts'
+import type { Cid } from '../protocol/cid.ts'
 import { algorithmOf, type Digest, hexOf, parseDigest } from '../protocol/digest.ts'
 import { parseRepositoryName, parseTag, type RepositoryName, type Tag } from '../protocol/names.ts'
 
@@ -102,6 +103,41 @@ export const repositoriesPrefix = `${root}/repositories/` as KeyPrefix
 export function parseManifestsFolder(folder: string): RepositoryName | undefined {
   const match = /^(.+)\/_manifests\/$/.exec(folder.slice(repositoriesPrefix.length))
   return match?.[1] === undefined ? undefined : parseRepositoryName(match[1])
+}
+
+/** What an image's root names. */
+export function imageKey(root: Cid): Key {
+  return `mirrorball/cids/${root}` as Key
+}
+
+/** The root of the image that a manifest is. */
+export function rootKey(manifest: Digest): Key {
+  return `mirrorball/roots/${algorithmOf(manifest)}/${hexOf(manifest)}` as Key
+}
+
+/** The leaves of the file that a blob is on IPFS. */
+export function leavesKey(blob: Digest): Key {
+  return `mirrorball/leaves/${algorithmOf(blob)}/${hexOf(blob)}` as Key
+}
+
+/** One object for each repository that holds a manifest whose image has a root. */
+export function viewPrefix(manifest: Digest): KeyPrefix {
+  return `mirrorball/views/${algorithmOf(manifest)}/${hexOf(manifest)}/` as KeyPrefix
+}
+
+/** That a repository holds a manifest. Names have no capitals, so that one can stand for the slash. */
+export function viewKey(manifest: Digest, name: RepositoryName): Key {
+  return `${viewPrefix(manifest)}${name.replaceAll('/', 'S')}` as Key
+}
+
+/** The repository that a key of `viewPrefix` stands for; undefined where it is none. */
+export function parseViewKey(key: string): RepositoryName | undefined {
+  return parseRepositoryName(key.slice(key.lastIndexOf('/') + 1).replaceAll('S', '/'))
+}
+
+/** That content came from outside, and when last. */
+export function fetchedKey(digest: Digest): Key {
+  return `mirrorball/fetched/${algorithmOf(digest)}/${hexOf(digest)}` as Key
 }
 
 /** The version of what lies under `mirrorball/`. */

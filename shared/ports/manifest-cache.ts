@@ -2,12 +2,15 @@
 // something exists, except when the bucket is in error.
 // Adapters: shared/edge/memory-cache.ts, worker/kv-cache.ts; contract: test/contract/manifest-cache.contract.ts.
 
+import type { Cid } from '../protocol/cid.ts'
 import type { Digest } from '../protocol/digest.ts'
 import type { RepositoryName, Tag } from '../protocol/names.ts'
 
 export interface CachedManifest {
   readonly mediaType: string
   readonly bytes: Uint8Array<ArrayBuffer>
+  /** Where its image is on IPFS, as far as was known. */
+  readonly root?: Cid | undefined
 }
 
 export interface ManifestCache {

@@ -13,13 +13,14 @@ export interface Uploads {
 
   /**
    * Adds a stream at the end, which is `offset`, and returns the new size. What arrived before the stream broke or the
-   * signal was aborted stays staged. `onStored` sees every stored byte once, in order.
+   * signal was aborted stays staged. `onStored` sees every stored byte once, in order;
+   * a promise that it returns is waited for.
    */
   append(
     id: string,
     offset: number,
     body: ReadableStream<Uint8Array>,
-    onStored: (chunk: Uint8Array) => void,
+    onStored: (chunk: Uint8Array) => unknown,
     wait: Wait,
   ): Promise<number>
 

@@ -33,13 +33,19 @@ export interface Descriptor {
   readonly hasUrls: boolean
 }
 
+/**
+ * What a manifest is made of. A blob must be there; so must not a manifest that an index lists (sparse index). The entry
+ * of an index whose media type is no manifest's is a blob (BuildKit caches).
+ */
+export interface Part extends Descriptor {
+  readonly kind: 'manifest' | 'blob'
+}
+
 /** A manifest that was read and found sound. Artifacts are image manifests here: they differ in no rule. */
 export interface Manifest {
   readonly mediaType: string
-  /** What it needs as blobs: config and layers; of an index, the entries that are no manifests (BuildKit caches). */
-  readonly blobs: readonly Descriptor[]
-  /** What an index lists as manifests. They need not exist (sparse index). */
-  readonly children: readonly Descriptor[]
+  /** What it is made of, in its order: config and layers, or the entries of an index. */
+  readonly parts: readonly Part[]
   /** What it says something about: an image that it signs, attests or describes. Need not exist. */
   readonly subject: Digest | undefined
   /** Of an artifact; of an image without it, the config's media type stands in (distribution-spec, "Pushing Manifests with Subject"). */
@@ -102,15 +108,15 @@ export function parseManifest(bytes: Uint8Array, contentType: string | undefined
     const image = check(imageSchema, document)
     // An empty artifactType is as good as none.
     const artifactType = image.artifactType || image.config.mediaType
-    return { mediaType, blobs: [image.config, ...image.layers], children: [], ...said(image, artifactType) }
+    const parts = [image.config, ...image.layers].map((part): Part => ({ ...part, kind: 'blob' }))
+    return { mediaType, parts, ...said(image, artifactType) }
   }
   if (isObject(document) && ('layers' in document || 'config' in document))
     throw new OciError('MANIFEST_INVALID', 'an index has neither config nor layers')
   const index = check(indexSchema, document)
-  const isManifest = (entry: Descriptor) => shapes[entry.mediaType] !== undefined
-  const blobs = index.manifests.filter((entry) => !isManifest(entry))
-  const children = index.manifests.filter(isManifest)
-  return { mediaType, blobs, children, ...said(index, index.artifactType || undefined) }
+  const kindOf = (entry: Descriptor) => (shapes[entry.mediaType] === undefined ? 'blob' : 'manifest')
+  const parts = index.manifests.map((entry): Part => ({ ...entry, kind: kindOf(entry) }))
+  return { mediaType, parts, ...said(index, index.artifactType || undefined) }
 }
 
 /** What image and index say of themselves alike. */

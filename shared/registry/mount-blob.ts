@@ -1,6 +1,7 @@
 // Makes a blob of another repository belong to this one too, without moving a byte.
 // Source: OCI distribution-spec 1.1, "Mounting a blob from another repository".
 
+import { type AccessRules, isAllPublic, isPublic } from '../auth/access.ts'
 import { blobKey, layerLinkKey, linkContent } from '../layout/keys.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
 import type { Digest } from '../protocol/digest.ts'
@@ -8,15 +9,18 @@ import type { RepositoryName } from '../protocol/names.ts'
 import { findBlob } from './find-blob.ts'
 
 /**
- * Whether the mount was made. Without `from`, any repository will do: today everyone who may push may pull everything.
+ * Whether the mount was made. A mount takes the right to pull from `from`; without it, from every
+ * repository.
  */
 export async function mountBlob(
   bucket: Bucket,
+  access: AccessRules,
   name: RepositoryName,
   digest: Digest,
   from: RepositoryName | undefined,
   wait: Wait,
 ): Promise<boolean> {
+  if (from === undefined ? !isAllPublic(access) : !isPublic(access, from)) return false
   const source =
     from === undefined
       ? { linked: true, sizeBytes: await bucket.head(blobKey(digest), wait) }

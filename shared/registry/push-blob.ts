@@ -2,6 +2,9 @@
 // Source: OCI distribution-spec 1.1, "Pushing a blob in chunks" and "Pushing a blob monolithically".
 
 import { LRUCache } from 'lru-cache'
+import { createLeafHasher, type LeafHasher } from '../ipfs/leaf-hasher.ts'
+import { writeLeaves } from '../ipfs/leaves.ts'
+import type { Publisher } from './publish-image.ts'
 import { blobKey, layerLinkKey, linkContent } from '../layout/keys.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
 import type { Hasher, RunningHash } from '../ports/hasher.ts'
@@ -60,9 +63,26 @@ export class OutOfOrderChunk extends OciError {
   }
 }
 
-export function createPushBlob(deps: { bucket: Bucket; uploads: Uploads; hasher: Hasher; random: Random }): PushBlob {
-  const { bucket, uploads, hasher, random } = deps
-  const hashes = new LRUCache<string, { hash: RunningHash; sizeBytes: number }>({ max: runningHashLimit })
+/** What a session has seen of its bytes. */
+interface Running {
+  readonly hash: RunningHash
+  /** Where blobs go to IPFS. */
+  readonly leaves: LeafHasher | undefined
+  sizeBytes: number
+}
+
+export interface PushBlobDeps {
+  readonly bucket: Bucket
+  readonly uploads: Uploads
+  readonly hasher: Hasher
+  readonly random: Random
+  /** Told of blobs that were pushed; undefined where none go to IPFS. */
+  readonly publisher?: Publisher | undefined
+}
+
+export function createPushBlob(deps: PushBlobDeps): PushBlob {
+  const { bucket, uploads, hasher, random, publisher } = deps
+  const hashes = new LRUCache<string, Running>({ max: runningHashLimit })
   const turns = createTurns()
 
   /** The size of a session that belongs to this repository. An id is nothing without its name. */
@@ -81,16 +101,14 @@ export function createPushBlob(deps: { bucket: Bucket; uploads: Uploads; hasher:
     if (expected !== undefined && chunk.lengthBytes !== undefined && chunk.lengthBytes !== expected) {
       throw refuseLength(String(chunk.lengthBytes))
     }
-    const hashed = hashes.get(id)
-    const running = hashed?.sizeBytes === sizeBytes ? hashed : undefined
+    const known = hashes.get(id)
+    const running = known?.sizeBytes === sizeBytes ? known : undefined
     const after = await uploads.append(
       id,
       sizeBytes,
       chunk.body,
-      (stored) => {
-        if (running === undefined) return
-        running.hash.update(stored)
-        running.sizeBytes += stored.byteLength
+      async (stored) => {
+        if (running !== undefined) await see(running, stored)
       },
       wait,
     )
@@ -107,23 +125,34 @@ export function createPushBlob(deps: { bucket: Bucket; uploads: Uploads; hasher:
     await uploads.truncate(id, sizeBytes, unhurried)
   }
 
-  /** The digest of what is staged: the running one if it saw every byte, else by reading them. */
-  async function stagedDigest(id: string, algorithm: DigestAlgorithm, sizeBytes: number, wait: Wait): Promise<Digest> {
+  function begin(algorithm: DigestAlgorithm): Running {
+    const leaves = publisher === undefined ? undefined : createLeafHasher()
+    return { hash: hasher.start(algorithm), leaves, sizeBytes: 0 }
+  }
+
+  async function see(running: Running, bytes: Uint8Array): Promise<void> {
+    running.hash.update(bytes)
+    running.sizeBytes += bytes.byteLength
+    await running.leaves?.update(bytes)
+  }
+
+  /** All that is staged, hashed: while it came if every byte was seen, else by reading them. */
+  async function hashed(id: string, algorithm: DigestAlgorithm, sizeBytes: number, wait: Wait): Promise<Running> {
     const running = hashes.get(id)
     hashes.delete(id)
-    if (running?.sizeBytes === sizeBytes && running.hash.algorithm === algorithm) return running.hash.digest()
-    const hash = hasher.start(algorithm)
+    if (running?.sizeBytes === sizeBytes && running.hash.algorithm === algorithm) return running
+    const again = begin(algorithm)
     for await (const bytes of await uploads.read(id, wait)) {
       wait.signal.throwIfAborted()
-      hash.update(bytes)
+      await see(again, bytes)
     }
-    return hash.digest()
+    return again
   }
 
   async function start(name: RepositoryName, algorithm: DigestAlgorithm, wait: Wait): Promise<string> {
     const id = `${random.uuid()}-${await ownerMark(name)}`
     await uploads.create(id, wait)
-    hashes.set(id, { hash: hasher.start(algorithm), sizeBytes: 0 })
+    hashes.set(id, begin(algorithm))
     return id
   }
 
@@ -131,7 +160,8 @@ export function createPushBlob(deps: { bucket: Bucket; uploads: Uploads; hasher:
     await turns.take(id, wait, async (turn) => {
       const before = await sizeOf(name, id, turn)
       const sizeBytes = await add(id, before, chunk, turn)
-      const actual = await stagedDigest(id, algorithmOf(digest), sizeBytes, turn)
+      const { hash, leaves } = await hashed(id, algorithmOf(digest), sizeBytes, turn)
+      const actual = hash.digest()
       if (actual !== digest) {
         await takeBack(id, before)
         throw new OciError(
@@ -141,7 +171,9 @@ export function createPushBlob(deps: { bucket: Bucket; uploads: Uploads; hasher:
       }
       await uploads.publish(id, blobKey(digest), turn)
       // The session is over: what interrupted us now would find nothing to go on with.
+      if (leaves !== undefined) await writeLeaves(bucket, digest, sizeBytes, await leaves.end(), unhurried)
       await bucket.write(layerLinkKey(name, digest), linkContent(digest), unhurried)
+      publisher?.blobPushed(name, digest, sizeBytes)
     })
   }
 

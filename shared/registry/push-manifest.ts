@@ -2,10 +2,12 @@
 
 import pMap from 'p-map'
 import { blobKey, linkContent, revisionLinkKey, tagIndexLinkKey, tagLinkKey } from '../layout/keys.ts'
+import type { Publisher } from './publish-image.ts'
 import type { Bucket, BucketReader, Wait } from '../ports/bucket.ts'
+import type { Cid } from '../protocol/cid.ts'
 import { algorithmOf, type Digest, digestOf } from '../protocol/digest.ts'
 import { OciError } from '../protocol/errors.ts'
-import { type Descriptor, parseManifest } from '../protocol/manifest.ts'
+import { parseManifest, type Part } from '../protocol/manifest.ts'
 import type { Reference, RepositoryName, Tag } from '../protocol/names.ts'
 import { hasBlob } from './links.ts'
 import { recordReferrer } from './referrers.ts'
@@ -25,18 +27,22 @@ export interface ManifestPush {
 
 export interface PushedManifest {
   readonly digest: Digest
+  /** Where the image is on IPFS; undefined where it is not, or has no root. */
+  readonly root: Cid | undefined
   readonly subject: Digest | undefined
 }
 
 export interface PushRules {
   /** Whether a manifest may name blobs that are not in its repository. */
   readonly allowSparse: boolean
+  /** Puts images on IPFS; undefined where none go there. */
+  readonly publisher?: Publisher | undefined
 }
 
 /**
  * Stores a manifest and returns its digest. When it resolves, the manifest and its name are durable.
  *
- * The order of writes makes a crash at any point leave garbage, never a name without content: bytes, then the entry among
+ * The order of writes makes a crash at any point leave garbage, never a name without content: bytes, then the image on IPFS, then the entry among
  * its subject's referrers (which counts only with the revision link), then the revision link, then tags. Of the tag, `current` comes before `index`, so that a tag's folder exists exactly where the tag does
  * (decision 0002).
  * @throws OciError MANIFEST_INVALID, DIGEST_INVALID, MANIFEST_BLOB_UNKNOWN; nothing was written then
@@ -53,9 +59,10 @@ export async function pushManifest(
     throw new OciError('DIGEST_INVALID', `the manifest's digest is ${digest}, not ${reference.digest}`)
   }
   const manifest = parseManifest(bytes, push.contentType)
-  if (!rules.allowSparse) await refuseMissingBlobs(bucket, name, manifest.blobs, wait)
+  if (!rules.allowSparse) await refuseMissingBlobs(bucket, name, manifest.parts, wait)
 
   await bucket.write(blobKey(digest), bytes, wait)
+  const root = await rules.publisher?.publish(name, digest, wait)
   const { subject } = manifest
   if (subject !== undefined) {
     await recordReferrer(bucket, name, subject, { digest, sizeBytes: bytes.byteLength, manifest }, wait)
@@ -66,17 +73,17 @@ export async function pushManifest(
     await bucket.write(tagLinkKey(name, tag), linkContent(digest), wait)
     await bucket.write(tagIndexLinkKey(name, tag, digest), linkContent(digest), wait)
   }
-  return { digest, subject }
+  return { digest, root, subject }
 }
 
 /** A blob must belong to this repository, unless each descriptor of it says where else it can be fetched. */
 async function refuseMissingBlobs(
   bucket: BucketReader,
   name: RepositoryName,
-  blobs: readonly Descriptor[],
+  parts: readonly Part[],
   wait: Wait,
 ): Promise<void> {
-  const needed = [...new Set(blobs.filter((blob) => !blob.hasUrls).map((blob) => blob.digest))]
+  const needed = [...new Set(parts.filter(isNeeded).map((part) => part.digest))]
   const found = await pMap(needed, (digest) => hasBlob(bucket, name, digest, wait), { concurrency: checksAtOnce })
   const missing = needed.filter((_, at) => !found[at])
   if (missing.length === 0) return
@@ -85,4 +92,8 @@ async function refuseMissingBlobs(
     'MANIFEST_BLOB_UNKNOWN',
     `${missing.length} blob(s) of the manifest are not in ${name}: ${shown}; push them first`,
   )
+}
+
+function isNeeded(part: Part): boolean {
+  return part.kind === 'blob' && !part.hasUrls
 }

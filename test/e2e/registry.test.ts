@@ -4,6 +4,7 @@
 import { afterAll, beforeAll, describe } from 'vitest'
 import { faces } from '../support/ways-in.ts'
 import { startStack, type Stack } from '../support/stack.ts'
+import { contentNamesSuite } from './content-names.suite.ts'
 import { contentSuite } from './content.suite.ts'
 import { pullSuite } from './pull.suite.ts'
 import { pushSuite } from './push.suite.ts'
@@ -23,4 +24,5 @@ describe.each(waysIn)('%s', (name, runtime, face) => {
   pullSuite(() => face(stack))
   pushSuite(() => face(stack))
   contentSuite(() => face(stack))
+  contentNamesSuite(() => face(stack))
 })

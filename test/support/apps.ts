@@ -2,11 +2,14 @@
 
 import { nodeHasher } from '../../origin/upload/node-hasher.ts'
 import { systemClock, systemRandom } from '../../origin/process/system-ports.ts'
+import { embeddedStore } from '../../origin/ipfs/embedded-store.ts'
+import type { AccessRules } from '../../shared/auth/access.ts'
 import { createBlobFinder } from '../../shared/edge/blob-finder.ts'
 import { createCachedManifests } from '../../shared/edge/cached-manifests.ts'
 import { createEdgeApp } from '../../shared/edge/edge-app.ts'
 import { createMemoryCache } from '../../shared/edge/memory-cache.ts'
 import { createOriginClient } from '../../shared/edge/origin-client.ts'
+import { createViewFinder } from '../../shared/edge/view-finder.ts'
 import { createOriginApp } from '../../shared/http/origin-app.ts'
 import { bucketReadable } from '../../shared/http/health.ts'
 import type { RegistryApp } from '../../shared/http/registry-app.ts'
@@ -17,31 +20,42 @@ import type { ManifestCache } from '../../shared/ports/manifest-cache.ts'
 import type { ObjectLinks } from '../../shared/ports/object-links.ts'
 import type { Uploads } from '../../shared/ports/uploads.ts'
 import type { RequestObserver } from '../../shared/ports/request-observer.ts'
+import { findView } from '../../shared/registry/content-view.ts'
+import { createPublisher } from '../../shared/registry/publish-image.ts'
 import { createPushBlob } from '../../shared/registry/push-blob.ts'
 import { silentLog } from './silent-log.ts'
+
+const everything: AccessRules = { anonymous: 'push', delete: true }
+
+/** Milliseconds: a day. */
+const keepFetchedMs = 24 * 3600_000
 
 export function originApp({
   bucket,
   uploads,
   clock = systemClock,
   observer,
+  access = everything,
 }: {
   bucket: Bucket
   uploads: Uploads
   clock?: Clock
   observer?: RequestObserver
+  access?: AccessRules
 }): RegistryApp {
+  const publisher = createPublisher({ bucket, access, log: silentLog, store: embeddedStore })
   return createOriginApp({
     log: silentLog,
     clock,
     random: systemRandom,
-    access: { anonymous: 'push', delete: true },
+    access,
     checks: [bucketReadable(bucket)],
     observer,
-    push: { allowSparse: false },
+    push: { allowSparse: false, publisher },
     requestTimeoutMs: 60_000,
     bucket,
-    pushBlob: createPushBlob({ bucket, uploads, hasher: nodeHasher, random: systemRandom }),
+    views: { find: (name, wait) => findView({ bucket, access, clock, keepFetchedMs }, name, wait) },
+    pushBlob: createPushBlob({ bucket, uploads, hasher: nodeHasher, random: systemRandom, publisher }),
   })
 }
 
@@ -54,6 +68,7 @@ export interface EdgeParts {
   readonly memory?: ManifestCache
   readonly shared?: ManifestCache
   readonly observer?: RequestObserver
+  readonly access?: AccessRules
 }
 
 /** Timeouts are 1,000 ms of the clock. */
@@ -65,26 +80,30 @@ export function edgeApp({
   memory,
   shared,
   observer,
+  access = everything,
 }: EdgeParts): RegistryApp {
+  const views = createViewFinder({ bucket, access, clock, keepFetchedMs })
   const nobody: Fetch = () => Promise.reject(new TypeError('fetch failed'))
   return createEdgeApp({
     log: silentLog,
     clock,
     random: systemRandom,
-    access: { anonymous: 'push', delete: true },
+    access,
     checks: [bucketReadable(bucket)],
     observer,
     bucket,
     links,
+    views,
     manifests: createCachedManifests({
       bucket,
+      access,
       memory: memory ?? createMemoryCache(1024 * 1024),
       shared,
       clock,
       log: silentLog,
       cacheTimeoutMs: 1000,
     }),
-    blobs: createBlobFinder({ bucket, clock }),
+    blobs: createBlobFinder({ bucket, access, views, clock }),
     origin: createOriginClient({ originUrl: 'http://origin.test', timeoutMs: 1000, clock, fetch: fetch ?? nobody }),
     bucketTimeoutMs: 1000,
   })

@@ -38,7 +38,7 @@ export function createMemoryUploads(objects: Objects, now: () => number = () => 
           if (done) break
           chunks(id).push(new Uint8Array(value))
           touched.set(id, now())
-          onStored(value)
+          await onStored(value)
           size += value.byteLength
         }
         signal.throwIfAborted()

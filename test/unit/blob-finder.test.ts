@@ -16,6 +16,9 @@ const content = new TextEncoder().encode('a layer')
 const digest = sha256(content)
 const there = { linked: true, sizeBytes: content.byteLength }
 
+const noViews = { find: async () => undefined }
+const everything = { anonymous: 'push', delete: true } as const
+
 let objects: Objects
 let looks: string[]
 let clock: FakeClock
@@ -39,7 +42,7 @@ beforeEach(() => {
       return bucket.head(key, wait)
     },
   }
-  finder = createBlobFinder({ bucket: watched, clock })
+  finder = createBlobFinder({ bucket: watched, access: everything, views: noViews, clock })
 })
 
 describe('a blob that is wholly there', () => {

@@ -65,7 +65,9 @@ function make(shared: ManifestCache | undefined): CachedManifests {
     warn: (message) => void warnings.push(message),
     error: (message) => void warnings.push(message),
   }
-  return createCachedManifests({ bucket: createMemoryBucket(objects), memory, shared, clock, log, cacheTimeoutMs })
+  const access = { anonymous: 'push', delete: true } as const
+  const bucket = createMemoryBucket(objects)
+  return createCachedManifests({ bucket, access, memory, shared, clock, log, cacheTimeoutMs })
 }
 
 beforeEach(() => {

@@ -24,6 +24,8 @@ const samples: Readonly<Record<string, readonly [string, string]>> = {
   'edge.runtime': ['node', 'workerd'],
   'edge.bucket_access': ['folder', 'http'],
   'edge.origin_url': ['http://one.example.com', 'https://two.example.com:8443'],
+  'ipfs.backend': ['embedded', 'off'],
+  'access.private': ['team/**', 'secret,team/app'],
   'access.delete': ['true', 'false'],
   'access.read_only': ['true', 'false'],
   'push.allow_sparse': ['true', 'false'],

@@ -22,6 +22,8 @@ const parsed = (content: string, mediaType = 'application/octet-stream', hasUrls
   sizeBytes: content.length,
   hasUrls,
 })
+const blob = (content: string, mediaType?: string) => ({ ...parsed(content, mediaType), kind: 'blob' })
+const manifest = (content: string, mediaType?: string) => ({ ...parsed(content, mediaType), kind: 'manifest' })
 const bytes = (document: unknown) => new TextEncoder().encode(JSON.stringify(document))
 const image = { schemaVersion: 2, mediaType: ociManifest, config: descriptor('config'), layers: [descriptor('layer')] }
 const index = { schemaVersion: 2, mediaType: ociIndex, manifests: [descriptor('child', ociManifest)] }
@@ -38,8 +40,7 @@ describe('a manifest that is taken', () => {
     const layers = [descriptor('b'), descriptor('a'), descriptor('b')]
     expect(parseManifest(bytes({ ...image, layers }), ociManifest)).toEqual({
       mediaType: ociManifest,
-      blobs: [parsed('config'), parsed('b'), parsed('a'), parsed('b')],
-      children: [],
+      parts: [blob('config'), blob('b'), blob('a'), blob('b')],
       subject: undefined,
       artifactType: parsed('config').mediaType,
       annotations: undefined,
@@ -48,7 +49,7 @@ describe('a manifest that is taken', () => {
 
   test('of an artifact without layers needs its config', () => {
     const artifact = { ...image, artifactType: 'application/example', layers: [], subject: descriptor('not there') }
-    expect(parseManifest(bytes(artifact), ociManifest).blobs).toEqual([parsed('config')])
+    expect(parseManifest(bytes(artifact), ociManifest).parts).toEqual([blob('config')])
   })
 
   test('of an index needs none of its manifests, but its other entries as blobs (BuildKit caches)', () => {
@@ -56,16 +57,14 @@ describe('a manifest that is taken', () => {
     const manifests = [descriptor('a', ociManifest), descriptor('b', cache), descriptor('c', dockerList)]
     expect(parseManifest(bytes({ ...index, manifests }), ociIndex)).toEqual({
       mediaType: ociIndex,
-      blobs: [parsed('b', cache)],
-      children: [parsed('a', ociManifest), parsed('c', dockerList)],
+      parts: [manifest('a', ociManifest), blob('b', cache), manifest('c', dockerList)],
     })
   })
 
   test('of an empty index refers to nothing', () => {
     expect(parseManifest(bytes({ ...index, manifests: [] }), ociIndex)).toEqual({
       mediaType: ociIndex,
-      blobs: [],
-      children: [],
+      parts: [],
     })
   })
 
@@ -75,8 +74,8 @@ describe('a manifest that is taken', () => {
     ['urls that are null, as Go writes', { urls: null }, false],
     ['annotations and a platform', { annotations: { a: 'b' }, platform: { os: 'linux' } }, false],
   ])('may have a descriptor with %s: can be fetched elsewhere: %3$s', (_, extra, hasUrls) => {
-    const { blobs } = parseManifest(bytes({ ...image, layers: [descriptor('layer', 'a/b', extra)] }), undefined)
-    expect(blobs[1]).toEqual(parsed('layer', 'a/b', hasUrls))
+    const { parts } = parseManifest(bytes({ ...image, layers: [descriptor('layer', 'a/b', extra)] }), undefined)
+    expect(parts[1]).toEqual({ ...parsed('layer', 'a/b', hasUrls), kind: 'blob' })
   })
 
   test.each([

@@ -36,6 +36,7 @@ describe('a worker', () => {
       ACCESS_DELETE: false,
       ACCESS_READ_ONLY: false,
       BUCKET_REGION: 'auto',
+      IPFS_KEEP_FETCHED_DAYS: 30,
       MEMORY_CACHE_MIB: 16,
       BUCKET_TIMEOUT_MS: 10_000,
       ORIGIN_TIMEOUT_MS: 30_000,

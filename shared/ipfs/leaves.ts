@@ -1,0 +1,107 @@
+// What IPFS calls the blobs of the bucket. A blob that is no single block has its leaves recorded, so that it is read for
+// that once at most.
+
+import * as v from 'valibot'
+import { blobKey, leavesKey } from '../layout/keys.ts'
+import type { Bucket, BucketReader, Wait } from '../ports/bucket.ts'
+import type { Cid } from '../protocol/cid.ts'
+import type { Digest } from '../protocol/digest.ts'
+import { UpstreamError } from '../protocol/errors.ts'
+import { cidOfSmallBlob, leafBytes, parseCid } from './cid.ts'
+import { type FileShape, leafCount, shapeOfFile } from './file-shape.ts'
+import { createLeafHasher } from './leaf-hasher.ts'
+import type { Entry } from './directory.ts'
+
+/** A blob as IPFS names it, with its leaves. */
+export interface LeafRecord extends Entry {
+  readonly sizeBytes: number
+  /** The sha256 of each leaf, in order. */
+  readonly leaves: readonly Uint8Array[]
+}
+
+const hashBytes = 32
+
+/** Bytes: 44 of base64 for each MiB of the blob; enough for a terabyte. */
+const recordLimitBytes = 64 * 1024 * 1024
+
+const recordSchema = v.object({
+  cid: v.pipe(
+    v.string(),
+    v.transform((text) => parseCid(text)),
+    v.custom<Cid>((cid) => cid !== undefined),
+  ),
+  size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  dagSize: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  leaves: v.pipe(v.string(), v.base64()),
+})
+
+/** Records the leaves of a blob, where that saves reading it again. */
+export async function writeLeaves(
+  bucket: Bucket,
+  digest: Digest,
+  sizeBytes: number,
+  leaves: readonly Uint8Array[],
+  wait: Wait,
+): Promise<FileShape> {
+  const shape = await shapeOfFile(sizeBytes, leaves)
+  if (cidOfSmallBlob(digest, sizeBytes) === undefined) {
+    const { cid, dagSizeBytes } = shape
+    const record = { cid, size: sizeBytes, dagSize: dagSizeBytes, leaves: toBase64(leaves) }
+    await bucket.write(leavesKey(digest), new TextEncoder().encode(JSON.stringify(record)), wait)
+  }
+  return shape
+}
+
+/** The recorded leaves of a blob; undefined where there is no record, or one that cannot be of it. */
+export async function readLeaves(bucket: BucketReader, digest: Digest, wait: Wait): Promise<LeafRecord | undefined> {
+  const bytes = await bucket.read(leavesKey(digest), recordLimitBytes, wait)
+  const result = v.safeParse(recordSchema, bytes === undefined ? undefined : parseJson(bytes))
+  if (!result.success) return undefined
+  const { cid, size, dagSize, leaves: text } = result.output
+  const leaves = fromBase64(text)
+  return leaves.length === leafCount(size) ? { cid, sizeBytes: size, dagSizeBytes: dagSize, leaves } : undefined
+}
+
+/** What IPFS calls a blob of the bucket: by its digest, from the record, or by reading it once. */
+export async function fileOfBlob(bucket: Bucket, digest: Digest, sizeBytes: number, wait: Wait): Promise<Entry> {
+  const small = cidOfSmallBlob(digest, sizeBytes)
+  if (small !== undefined) return { cid: small, dagSizeBytes: sizeBytes }
+  const known = await readLeaves(bucket, digest, wait)
+  if (known?.sizeBytes === sizeBytes) return known
+  return writeLeaves(bucket, digest, sizeBytes, await hashLeaves(bucket, digest, wait), wait)
+}
+
+async function hashLeaves(bucket: BucketReader, digest: Digest, wait: Wait): Promise<readonly Uint8Array[]> {
+  const opened = await bucket.open(blobKey(digest), undefined, wait)
+  if (opened === undefined) throw new UpstreamError('bucket', `${digest} vanished while it was read`)
+  const hasher = createLeafHasher()
+  for await (const chunk of opened.body) {
+    wait.signal.throwIfAborted()
+    await hasher.update(chunk)
+  }
+  return hasher.end()
+}
+
+/** Bytes of the blob that are its leaf number `at`. */
+export function leafRange(at: number, sizeBytes: number): { start: number; end: number } {
+  return { start: at * leafBytes, end: Math.min((at + 1) * leafBytes, sizeBytes) - 1 }
+}
+
+function toBase64(leaves: readonly Uint8Array[]): string {
+  return btoa(leaves.map((leaf) => String.fromCharCode(...leaf)).join(''))
+}
+
+function fromBase64(text: string): Uint8Array[] {
+  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
+  const leaves: Uint8Array[] = []
+  for (let at = 0; at < bytes.byteLength; at += hashBytes) leaves.push(bytes.subarray(at, at + hashBytes))
+  return leaves
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes))
+  } catch {
+    return undefined
+  }
+}

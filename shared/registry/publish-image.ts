@@ -1,0 +1,196 @@
+// Puts images on IPFS: finds out what IPFS calls an image, records it, and has the content store keep it where the
+// repository is public.
+
+import pMap from 'p-map'
+import { type AccessRules, isPublic } from '../auth/access.ts'
+import { blobKey } from '../layout/keys.ts'
+import type { Bucket, Wait } from '../ports/bucket.ts'
+import type { ContentFile, ContentStore } from '../ports/content-store.ts'
+import type { Log } from '../ports/log.ts'
+import type { Cid } from '../protocol/cid.ts'
+import type { Digest } from '../protocol/digest.ts'
+import { OciError, UpstreamError } from '../protocol/errors.ts'
+import { parseManifest, type Manifest } from '../protocol/manifest.ts'
+import type { RepositoryName } from '../protocol/names.ts'
+import { walk, walkLimit } from '../protocol/walk.ts'
+import { addToView, isPublished, removeFromView } from './content-view.ts'
+import { findBlob } from './find-blob.ts'
+import { type ImageRecord, readRoot, type RecordedDigest, writeImageRecord, writeRoot } from './image-record.ts'
+import { hasManifest } from './links.ts'
+import { readManifest } from './read-manifest.ts'
+import { imageRoot, type ImageRoot, type RootedDigest } from '../ipfs/image-root.ts'
+import { fileOfBlob } from '../ipfs/leaves.ts'
+
+/** Looks into the bucket at once. */
+const looksAtOnce = 32
+
+/** Manifests of an index that are held at once; each has 4 MiB at most. */
+const manifestsAtOnce = 4
+
+export interface Publisher {
+  /** Begins to copy a blob that was just pushed, so that its image will not have to wait for it. */
+  blobPushed(name: RepositoryName, digest: Digest, sizeBytes: number): void
+
+  /**
+   * Gives an image its root, before the manifest's revision link is written. When it resolves with a root and the
+   * repository is public, the image is on IPFS. Undefined where the image has no root: something of it is missing in the
+   * repository, or it has more than 1,000 digests.
+   */
+  publish(name: RepositoryName, digest: Digest, wait: Wait): Promise<Cid | undefined>
+
+  /** A repository has given up a manifest: where no public one has it any more, IPFS need not keep it. */
+  withdraw(name: RepositoryName, digest: Digest, wait: Wait): Promise<void>
+}
+
+export interface PublisherDeps {
+  readonly bucket: Bucket
+  readonly store: ContentStore
+  readonly access: AccessRules
+  readonly log: Log
+}
+
+export function createPublisher(deps: PublisherDeps): Publisher {
+  const { bucket, store, access, log } = deps
+
+  return {
+    blobPushed(name, digest, sizeBytes) {
+      if (!isPublic(access, name)) return
+      const copying = (async () => {
+        const { cid } = await fileOfBlob(bucket, digest, sizeBytes, unhurried)
+        await store.add(contentFile(bucket, digest, cid, sizeBytes), unhurried)
+      })()
+      // Publishing the image does it again, and tells the client.
+      copying.catch((error: unknown) => log.warn('a blob could not be copied to IPFS', { digest }, error))
+    },
+
+    async publish(name, digest, wait) {
+      const image = await imageIn(bucket, name, digest, wait)
+      if (image === undefined) return undefined
+      const { root, files } = await rootOf(bucket, image, wait)
+      if (isPublic(access, name)) await store.publish({ root: root.cid, blocks: root.blocks, files }, wait)
+      await Promise.all([
+        writeImageRecord(bucket, root.cid, image, wait),
+        writeRoot(bucket, digest, root.cid, wait),
+        addToView(bucket, digest, name, wait),
+      ])
+      return root.cid
+    },
+
+    async withdraw(name, digest, wait) {
+      await removeFromView(bucket, digest, name, wait)
+      const root = await readRoot(bucket, digest, wait)
+      if (root !== undefined && !(await isPublished(deps, digest, wait))) await store.unpublish(root, wait)
+    },
+  }
+}
+
+/** Ends with the process: a client that left must not stop it. */
+const unhurried: Wait = { signal: new AbortController().signal }
+
+function contentFile(bucket: Bucket, digest: Digest, cid: Cid, sizeBytes: number): ContentFile {
+  return {
+    cid,
+    sizeBytes,
+    async open(wait) {
+      const opened = await bucket.open(blobKey(digest), undefined, wait)
+      if (opened === undefined) throw new UpstreamError('bucket', `${digest} vanished while it was copied`)
+      return opened.body
+    },
+  }
+}
+
+/**
+ * The image that a manifest is in a repository. Everything of it must belong to the repository: that the bucket has
+ * something proves no right to it. (The manifest's own link is not asked for; it is written when all this is done.)
+ */
+async function imageIn(
+  bucket: Bucket,
+  name: RepositoryName,
+  digest: Digest,
+  wait: Wait,
+): Promise<ImageRecord | undefined> {
+  const manifests = await manifestsOf(bucket, name, digest, wait)
+  const walked = manifests && walk(digest, manifests)
+  const mediaType = manifests?.get(digest)?.mediaType
+  if (walked === undefined || mediaType === undefined) return undefined
+  const sized = await pMap(
+    walked,
+    async (each): Promise<RecordedDigest | undefined> => {
+      const { linked, sizeBytes } = each.asBlob
+        ? await findBlob(bucket, name, each.digest, wait)
+        : { linked: true, sizeBytes: await bucket.head(blobKey(each.digest), wait) }
+      return linked && sizeBytes !== undefined ? { ...each, sizeBytes } : undefined
+    },
+    { concurrency: looksAtOnce },
+  )
+  const found = sized.filter((each) => each !== undefined)
+  const [top] = found
+  return top === undefined || found.length < sized.length
+    ? undefined
+    : { digest, mediaType, sizeBytes: top.sizeBytes, walk: found }
+}
+
+/** Every manifest that `top` reaches in a repository; undefined where one is missing, damaged, or there are too many. */
+async function manifestsOf(
+  bucket: Bucket,
+  name: RepositoryName,
+  top: Digest,
+  wait: Wait,
+): Promise<ReadonlyMap<Digest, Manifest> | undefined> {
+  const manifests = new Map<Digest, Manifest>()
+  const digests = new Set<Digest>([top])
+  let next: Digest[] = [top]
+  while (next.length > 0) {
+    const read = await pMap(
+      next,
+      async (digest) => {
+        const there = digest === top || (await hasManifest(bucket, name, digest, wait))
+        const stored = there ? await readManifest(bucket, digest, wait) : undefined
+        return stored === undefined ? undefined : parsed(stored.bytes)
+      },
+      { concurrency: manifestsAtOnce },
+    )
+    const children: Digest[] = []
+    for (const [at, manifest] of read.entries()) {
+      const digest = next[at]
+      if (manifest === undefined || digest === undefined) return undefined
+      // Of what may be 4 MiB each, only what the walk needs is kept.
+      manifests.set(digest, { ...manifest, annotations: undefined })
+      for (const part of manifest.parts) {
+        if (part.kind === 'manifest' && !part.hasUrls && !digests.has(part.digest)) children.push(part.digest)
+        digests.add(part.digest)
+      }
+      if (digests.size > 2 * walkLimit) return undefined
+    }
+    next = [...new Set(children)]
+  }
+  return manifests
+}
+
+/** What others stored may be no manifest of ours to read; its image has no root then. */
+function parsed(bytes: Uint8Array): Manifest | undefined {
+  try {
+    return parseManifest(bytes, undefined)
+  } catch (error) {
+    if (error instanceof OciError) return undefined
+    throw error
+  }
+}
+
+/** The root of an image whose parts are all in the bucket, and the files that it is made of. */
+export async function rootOf(
+  bucket: Bucket,
+  image: ImageRecord,
+  wait: Wait,
+): Promise<{ root: ImageRoot; files: ContentFile[] }> {
+  const rooted = await pMap(
+    image.walk,
+    async (each): Promise<RootedDigest & RecordedDigest> => ({
+      ...each,
+      file: await fileOfBlob(bucket, each.digest, each.sizeBytes, wait),
+    }),
+    { concurrency: manifestsAtOnce },
+  )
+  const files = rooted.map(({ digest, file, sizeBytes }) => contentFile(bucket, digest, file.cid, sizeBytes))
+  return { root: await imageRoot(image, rooted), files }
+}
