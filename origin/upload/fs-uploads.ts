@@ -53,10 +53,11 @@ export function createFsUploads(deps: { folder: string }): Uploads {
       }
     },
 
-    async read(id, { signal }) {
+    async read(id, range, { signal }) {
       signal.throwIfAborted()
       const file = await failing(open(fileOf(id), 'r'))
-      return fileStream(file, 0, (await file.stat()).size - 1, uploadKey(id, 0))
+      const { start, end } = range ?? { start: 0, end: (await file.stat()).size - 1 }
+      return fileStream(file, start, end, uploadKey(id, 0))
     },
 
     async truncate(id, size, { signal }) {

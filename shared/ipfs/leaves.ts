@@ -7,7 +7,7 @@ import type { Bucket, BucketReader, Wait } from '../ports/bucket.ts'
 import type { Cid } from '../protocol/cid.ts'
 import type { Digest } from '../protocol/digest.ts'
 import { UpstreamError } from '../protocol/errors.ts'
-import { cidOfSmallBlob, leafBytes, parseCid } from './cid.ts'
+import { cidOfSmallBlob, parseCid } from './cid.ts'
 import { type FileShape, leafCount, shapeOfFile } from './file-shape.ts'
 import { createLeafHasher } from './leaf-hasher.ts'
 import type { Entry } from './directory.ts'
@@ -80,11 +80,6 @@ async function hashLeaves(bucket: BucketReader, digest: Digest, wait: Wait): Pro
     await hasher.update(chunk)
   }
   return hasher.end()
-}
-
-/** Bytes of the blob that are its leaf number `at`. */
-export function leafRange(at: number, sizeBytes: number): { start: number; end: number } {
-  return { start: at * leafBytes, end: Math.min((at + 1) * leafBytes, sizeBytes) - 1 }
 }
 
 function toBase64(leaves: readonly Uint8Array[]): string {

@@ -2,6 +2,7 @@
 // Adapter: origin/upload/fs-uploads.ts; contract: test/contract/uploads.contract.ts.
 
 import type { Key } from '../layout/keys.ts'
+import type { ByteRange } from '../protocol/range.ts'
 import type { Wait } from './bucket.ts'
 
 export interface Uploads {
@@ -24,8 +25,8 @@ export interface Uploads {
     wait: Wait,
   ): Promise<number>
 
-  /** The staged bytes from the beginning. */
-  read(id: string, wait: Wait): Promise<ReadableStream<Uint8Array>>
+  /** Staged bytes: all, or a range of those that are there. */
+  read(id: string, range: ByteRange | undefined, wait: Wait): Promise<ReadableStream<Uint8Array>>
 
   /** Takes back everything from `size` on. */
   truncate(id: string, size: number, wait: Wait): Promise<void>

@@ -142,7 +142,7 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
     hashes.delete(id)
     if (running?.sizeBytes === sizeBytes && running.hash.algorithm === algorithm) return running
     const again = begin(algorithm)
-    for await (const bytes of await uploads.read(id, wait)) {
+    for await (const bytes of await uploads.read(id, undefined, wait)) {
       wait.signal.throwIfAborted()
       await see(again, bytes)
     }

@@ -61,7 +61,8 @@ export function uploadsContract(adapter: string, make: () => Promise<UploadsUnde
       expect(await uploads.append('u1', 8, streamOf(), onStored, wait)).toBe(8)
       expect(await uploads.append('u1', 8, streamOf('three'), onStored, wait)).toBe(13)
       expect(await uploads.size('u1', wait)).toBe(13)
-      expect(await textOf(await uploads.read('u1', wait))).toBe('one two three')
+      expect(await textOf(await uploads.read('u1', undefined, wait))).toBe('one two three')
+      expect(await textOf(await uploads.read('u1', { start: 4, end: 6 }, wait))).toBe('two')
       expect(shown.join('')).toBe('one two three')
     })
 
@@ -74,7 +75,7 @@ export function uploadsContract(adapter: string, make: () => Promise<UploadsUnde
       const size = await uploads.append('u1', 0, streamOf(...tiny), count, wait)
       expect(await uploads.append('u1', size, streamOf(...large), count, wait)).toBe(4_505_001)
       expect(seen).toBe(4_505_001)
-      expect(await textOf(await uploads.read('u1', wait))).toBe(tiny.join('') + large.join(''))
+      expect(await textOf(await uploads.read('u1', undefined, wait))).toBe(tiny.join('') + large.join(''))
     })
 
     test('what arrived before a stream broke stays, and the error goes on', async () => {
@@ -86,7 +87,7 @@ export function uploadsContract(adapter: string, make: () => Promise<UploadsUnde
       )
       expect(await uploads.size('u1', wait)).toBe(10)
       expect(shown).toBe(10)
-      expect(await textOf(await uploads.read('u1', wait))).toBe('stays here')
+      expect(await textOf(await uploads.read('u1', undefined, wait))).toBe('stays here')
     })
 
     test('what arrived before the signal was aborted stays, and the append ends although the stream hangs', async () => {
@@ -116,7 +117,7 @@ export function uploadsContract(adapter: string, make: () => Promise<UploadsUnde
       await uploads.truncate('u1', 4, wait)
       expect(await uploads.size('u1', wait)).toBe(4)
       await uploads.append('u1', 4, streamOf('abc'), () => {}, wait)
-      expect(await textOf(await uploads.read('u1', wait))).toBe('0123abc')
+      expect(await textOf(await uploads.read('u1', undefined, wait))).toBe('0123abc')
     })
 
     test.each(['some content', ''])('publishing makes %o the object, and ends the upload', async (content) => {
@@ -186,7 +187,7 @@ export function uploadsContract(adapter: string, make: () => Promise<UploadsUnde
       expect(made).toBeLessThanOrEqual(Date.now())
       await eventually('time moves on', () => Date.now() > made + 20)
       await uploads.size('u1', wait)
-      await (await uploads.read('u1', wait)).cancel()
+      await (await uploads.read('u1', undefined, wait)).cancel()
       expect(await uploads.touchedMs('u1', wait)).toBe(made)
       await uploads.append('u1', 0, streamOf('bytes'), () => {}, wait)
       expect(await uploads.touchedMs('u1', wait)).toBeGreaterThan(made)
@@ -201,7 +202,7 @@ export function uploadsContract(adapter: string, make: () => Promise<UploadsUnde
       const after = under.restarted()
       expect(await after.size('u1', wait)).toBe(7)
       await after.append('u1', 7, streamOf('after'), () => {}, wait)
-      expect(await textOf(await after.read('u1', wait))).toBe('before after')
+      expect(await textOf(await after.read('u1', undefined, wait))).toBe('before after')
     })
   })
 }

@@ -47,9 +47,10 @@ export function createMemoryUploads(objects: Objects, now: () => number = () => 
         signal.removeEventListener('abort', stop)
       }
     },
-    async read(id, { signal }) {
+    async read(id, range, { signal }) {
       signal.throwIfAborted()
-      return new Blob([joined(id)]).stream()
+      const staged = joined(id)
+      return new Blob([range === undefined ? staged : staged.slice(range.start, range.end + 1)]).stream()
     },
     async truncate(id, size, { signal }) {
       signal.throwIfAborted()

@@ -1,0 +1,273 @@
+// Brings images into the bucket from IPFS: an image that was never seen here, by its root; and blobs that the bucket has
+// lost. Everything is checked against its digest before it is published.
+
+import { LRUCache } from 'lru-cache'
+import { cidOfSmallBlob, leafBytes } from '../ipfs/cid.ts'
+import { NotFoundOnIpfs, UnusableContent } from '../ipfs/content-errors.ts'
+import { readLeaves } from '../ipfs/leaves.ts'
+import { readRootedImage, type RootedImage } from '../ipfs/rooted-image.ts'
+import type { VerifiedDag, VerifiedReader } from '../ipfs/verified-blocks.ts'
+import { blobKey } from '../layout/keys.ts'
+import type { Wait } from '../ports/bucket.ts'
+import type { Clock, Deadline } from '../ports/clock.ts'
+import type { Log } from '../ports/log.ts'
+import { orAborted } from '../ports/or-aborted.ts'
+import type { Cid } from '../protocol/cid.ts'
+import { algorithmOf, type Digest, digestOf } from '../protocol/digest.ts'
+import { OciError } from '../protocol/errors.ts'
+import { type Manifest, manifestLimitBytes, parseManifest } from '../protocol/manifest.ts'
+import { walk, walkLimit } from '../protocol/walk.ts'
+import { writeFetched } from './content-view.ts'
+import { createFlights, type FlightLimits } from './flights.ts'
+import { type ImageRecord, readRoot, type RecordedDigest, writeImageRecord, writeRoot } from './image-record.ts'
+import { heldBytes, type Spool, type SpoolDeps, startSpool, WrongContent } from './spool.ts'
+
+/** A blob that is on its way here. */
+export interface FetchedBlob {
+  readonly sizeBytes: number
+  /** Ends in an error where what comes is wrong. */
+  readonly body: ReadableStream<Uint8Array>
+}
+
+/** A blob to fetch. */
+export interface WantedBlob {
+  /** Of an image that has the blob; undefined where it is only known by itself. */
+  readonly root: Cid | undefined
+  readonly digest: Digest
+  /** Undefined where it is not known. */
+  readonly sizeBytes: number | undefined
+}
+
+/**
+ * Both reject with OciError where every source said that it has not, or what was asked for is not what a registry can
+ * take; with UpstreamError('ipfs') where a source did not answer.
+ */
+export interface ImageFetcher {
+  /** Fetches an image's manifests. When it resolves the image has a view; its blobs are still to come. */
+  image(root: Cid, wait: Wait): Promise<void>
+
+  /** Fetches a blob from outside, whether the bucket has it or not; it is in the bucket once the stream has ended. */
+  blob(wanted: WantedBlob, wait: Wait): Promise<FetchedBlob>
+}
+
+export interface FetchDeps extends SpoolDeps {
+  readonly reader: VerifiedReader
+  readonly clock: Clock
+  readonly log: Log
+  readonly limits: FetchLimits
+}
+
+export interface FetchLimits extends FlightLimits {
+  /** Bytes of all blobs of an image. */
+  readonly imageBytes: number
+}
+
+/** Milliseconds for which a search that found nothing is not made again. */
+const rememberMissMs = 60_000
+
+/** Roots whose contents are remembered between the blobs of a pull. */
+const rememberRoots = 200
+
+export function createImageFetcher(deps: FetchDeps): ImageFetcher {
+  const { bucket, reader, clock, log, limits } = deps
+  const flights = createFlights(clock, limits)
+  const rooted = new LRUCache<Cid, RootedImage>({ max: rememberRoots })
+  const perf = { now: () => clock.now() }
+  const misses = new LRUCache<string, OciError>({ max: 10_000, ttl: rememberMissMs, ttlResolution: 0, perf })
+  /** What something was said to be called, and is not. */
+  const lies = new LRUCache<string, true>({ max: 10_000 })
+
+  /** What a root says, read once. */
+  async function contentsOf(dag: VerifiedDag, root: Cid, limit: Deadline): Promise<RootedImage> {
+    const contents = rooted.get(root) ?? (await readRootedImage(dag, root, limit))
+    rooted.set(root, contents)
+    limit.extend()
+    return contents
+  }
+
+  /** What IPFS may call a blob, the likeliest first. */
+  async function cidsOf(contents: RootedImage | undefined, digest: Digest, sizeBytes: number, wait: Wait) {
+    const recorded = (await readLeaves(bucket, digest, wait))?.cid
+    const cids = [recorded, ...(contents?.cidsOf(digest) ?? []), cidOfSmallBlob(digest, sizeBytes)]
+    return [...new Set(cids.filter((cid) => cid !== undefined))].filter((cid) => !lies.has(`${digest} ${cid}`))
+  }
+
+  function sawLie(digest: Digest, cid: Cid): void {
+    log.warn('content of IPFS is not what it was said to be', { digest, cid })
+    lies.set(`${digest} ${cid}`, true)
+  }
+
+  async function fetchImage(root: Cid, limit: Deadline): Promise<void> {
+    const dag = reader.open(root, limit)
+    try {
+      const contents = await contentsOf(dag, root, limit)
+      const manifests = await fetchManifests(dag, contents, limit)
+      const image = imageOf(contents.manifest, manifests, limits)
+      for (const { digest } of image.walk) {
+        const bytes = manifests.get(digest)?.bytes
+        if (bytes === undefined) continue
+        await bucket.write(blobKey(digest), bytes, limit)
+        if (digest !== image.digest) await writeFetched(bucket, digest, clock.now(), limit)
+      }
+      await writeImageRecord(bucket, root, image, limit)
+      if ((await readRoot(bucket, image.digest, limit)) === undefined)
+        await writeRoot(bucket, image.digest, root, limit)
+      // Last, as it makes the view.
+      await writeFetched(bucket, image.digest, clock.now(), limit)
+      log.info('fetched an image', { root, digest: image.digest })
+    } finally {
+      dag.close()
+    }
+  }
+
+  /** All manifests of an image, each checked, the first its own. */
+  async function fetchManifests(dag: VerifiedDag, contents: RootedImage, limit: Deadline): Promise<Manifests> {
+    const manifests = new Map<Digest, FetchedManifest>()
+    const wanted = new Set([contents.manifest])
+    // A set hands out what is added while it is gone through.
+    for (const digest of wanted) {
+      const bytes = await fetchManifest(dag, contents, digest, limit)
+      limit.extend()
+      const manifest = parseManifest(bytes, undefined)
+      manifests.set(digest, { bytes, manifest: { ...manifest, annotations: undefined } })
+      for (const part of manifest.parts) if (part.kind === 'manifest' && !part.hasUrls) wanted.add(part.digest)
+      if (wanted.size > manifestsLimit) throw new NotTaken(`has more than ${manifestsLimit} manifests`)
+    }
+    return manifests
+  }
+
+  async function fetchManifest(dag: VerifiedDag, contents: RootedImage, digest: Digest, wait: Wait) {
+    for (const cid of await cidsOf(contents, digest, leafBytes, wait)) {
+      const { body } = await dag.file(cid, manifestLimitBytes, wait)
+      const bytes = new Uint8Array(await new Response(body).arrayBuffer())
+      if ((await digestOf(bytes, algorithmOf(digest))) === digest) return bytes
+      sawLie(digest, cid)
+    }
+    throw new NotTaken(`lacks its manifest ${digest}`)
+  }
+
+  /** Begins to bring a blob here, by the first of its names that does. Resolves once there is something to read. */
+  async function fetchBlob({ root, digest, sizeBytes }: WantedBlob, limit: Deadline): Promise<SizedSpool> {
+    const contents = root === undefined ? undefined : await rootContents(root, limit)
+    for (const cid of await cidsOf(contents, digest, sizeBytes ?? leafBytes, limit)) {
+      try {
+        return await spooled(root ?? cid, cid, { digest, sizeBytes }, limit)
+      } catch (error) {
+        if (!(error instanceof WrongContent)) throw error
+        sawLie(digest, cid)
+        if (error.wasSeen) throw error
+      }
+    }
+    throw new NotTaken(`lacks the blob ${digest}`)
+  }
+
+  async function rootContents(root: Cid, limit: Deadline): Promise<RootedImage> {
+    const dag = reader.open(root, limit)
+    try {
+      return await contentsOf(dag, root, limit)
+    } finally {
+      dag.close()
+    }
+  }
+
+  /** Resolves once some of it may be read, or all is in the bucket: what is wrong before that, nobody has seen. */
+  async function spooled(
+    top: Cid,
+    cid: Cid,
+    { digest, sizeBytes }: Omit<WantedBlob, 'root'>,
+    limit: Deadline,
+  ): Promise<SizedSpool> {
+    const file = await reader.file({ top, cid, maxBytes: sizeBytes ?? limits.imageBytes }, limit)
+    const begun = Promise.withResolvers<void>()
+    const blob = { digest, sizeBytes: sizeBytes ?? file.sizeBytes }
+    const onStored = (stored: number) => {
+      limit.extend()
+      if (stored > heldBytes) begun.resolve()
+    }
+    const spool = startSpool(deps, blob, file.body, onStored, limit)
+    const done = spool.done.then(() => writeFetched(bucket, digest, clock.now(), unhurried))
+    done.catch(() => {}) // Those who read along hear of it.
+    await Promise.race([begun.promise, done])
+    return { read: spool.read, done, sizeBytes: blob.sizeBytes }
+  }
+
+  return {
+    async image(root, wait) {
+      const missed = misses.get(root)
+      if (missed !== undefined) throw missed
+      try {
+        await orAborted(wait.signal, flights.join(`image ${root}`, (limit) => fetchImage(root, limit)))
+      } catch (error) {
+        const refusal = refusalOf('MANIFEST_UNKNOWN', root, error)
+        if (refusal !== undefined) misses.set(root, refusal)
+        throw refusal ?? error
+      }
+    },
+
+    async blob(wanted, wait) {
+      const { root, digest } = wanted
+      const fetching = flights.join(
+        `blob ${digest}`,
+        (limit) => fetchBlob(wanted, limit),
+        ({ done }) => done,
+      )
+      try {
+        const { read, sizeBytes } = await orAborted(wait.signal, fetching)
+        return { sizeBytes, body: read() }
+      } catch (error) {
+        throw refusalOf('BLOB_UNKNOWN', root ?? digest, error) ?? error
+      }
+    },
+  }
+}
+
+interface SizedSpool extends Spool {
+  readonly sizeBytes: number
+}
+
+interface FetchedManifest {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly manifest: Manifest
+}
+
+type Manifests = ReadonlyMap<Digest, FetchedManifest>
+
+/** Manifests of an image that is fetched: they are held until all of them are there. */
+const manifestsLimit = 64
+
+const unhurried: Wait = { signal: new AbortController().signal }
+
+/** What was found, but cannot be taken. */
+class NotTaken extends Error {}
+
+/** The image that these manifests make. @throws NotTaken where it is larger than the limits */
+function imageOf(top: Digest, manifests: Manifests, limits: FetchLimits): ImageRecord {
+  const parsed = new Map([...manifests].map(([digest, { manifest }]) => [digest, manifest]))
+  const walked = walk(top, parsed)
+  const manifest = manifests.get(top)
+  if (walked === undefined || manifest === undefined) throw new NotTaken(`has more than ${walkLimit} parts`)
+  const said = new Map<Digest, number>()
+  for (const { parts } of parsed.values()) for (const part of parts) said.set(part.digest, part.sizeBytes)
+  const sized = walked.map((each): RecordedDigest => ({
+    ...each,
+    sizeBytes: manifests.get(each.digest)?.bytes.byteLength ?? said.get(each.digest) ?? 0,
+  }))
+  const total = sized.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  if (total > limits.imageBytes) throw new NotTaken(`has ${total} bytes, and ${limits.imageBytes} is the limit here`)
+  return {
+    digest: top,
+    mediaType: manifest.manifest.mediaType,
+    sizeBytes: manifest.bytes.byteLength,
+    walk: sized,
+  }
+}
+
+/** What to tell the client, where the content is at fault or nobody has it; undefined where something failed. */
+function refusalOf(code: 'MANIFEST_UNKNOWN' | 'BLOB_UNKNOWN', what: string, error: unknown): OciError | undefined {
+  if (error instanceof NotFoundOnIpfs)
+    return new OciError(code, `${what} is not here, and no source of IPFS has it (asked for ${error.waitedMs} ms)`)
+  if (error instanceof OciError) return new OciError(code, `${what} has a manifest that cannot be taken: ${error.detail}`)
+  if (error instanceof NotTaken || error instanceof UnusableContent || error instanceof WrongContent)
+    return new OciError(code, `${what} cannot be taken from IPFS: ${error.message}`)
+  return undefined
+}
