@@ -46,10 +46,11 @@ export function accessAt(config: Config, path: string, address: ListenAddress): 
   const loopback = isLoopback(address.host)
   const anonymous = config.access.anonymous ?? (loopback ? 'push' : undefined)
   if (anonymous !== undefined) {
-    const { delete: mayDelete = loopback, private: closed, read_only: readOnly } = config.access
+    const { delete: mayDelete = loopback, fetch = loopback, private: closed, read_only: readOnly } = config.access
     return {
       anonymous,
       delete: mayDelete,
+      fetch,
       ...(readOnly ? { readOnly } : {}),
       ...(closed === undefined ? {} : { private: closed }),
     }

@@ -7,6 +7,7 @@ import { accessRulesSchema } from '../../shared/auth/access.ts'
 import {
   flag,
   httpUrl,
+  listOf,
   originUrl as originUrlRule,
   repositoryPatterns,
   wholeNumber,
@@ -36,6 +37,15 @@ const listen = v.config(
 const path = v.pipe(v.string('must be a path'), v.minLength(1, 'must be a path'))
 const regionMessage = 'must be the name of a region'
 const section = v.strictObject
+const multiaddrs = listOf(
+  v.pipe(v.string(), v.regex(/^\/(?:ip4|ip6|dns|dns4|dns6)\/[^/\s,]+\/tcp\/\d{1,5}$/)),
+  'must be multiaddrs of TCP with commas between them, e.g. /ip4/127.0.0.1/tcp/4001',
+)
+const peers = listOf(
+  v.pipe(v.string(), v.regex(/^\/(?:ip4|ip6|dns|dns4|dns6)\/[^/\s,]+\/tcp\/\d{1,5}\/p2p\/[A-Za-z0-9]+$/)),
+  'must be multiaddrs of TCP with /p2p/ and the id of the node, with commas between them',
+)
+const urls = listOf(httpUrl, 'must be http(s) URLs without a slash at the end, with commas between them')
 const metricsListen = (part: string, example: string) =>
   v.pipe(
     v.optional(listen),
@@ -53,6 +63,13 @@ export const configSchema = section({
         'What everyone may do: `pull`, or `push` as well. On loopback `push` unless set; elsewhere it must be set.',
       ),
       v.examples(['pull']),
+    ),
+    fetch: v.pipe(
+      v.optional(flag),
+      v.description(
+        'Whether everyone may pull images of IPFS by their CIDs that were never seen here. On loopback `true` unless set; elsewhere `false`.',
+      ),
+      v.examples([true]),
     ),
     delete: v.pipe(
       v.optional(flag),
@@ -87,8 +104,48 @@ export const configSchema = section({
   }),
   ipfs: section({
     backend: v.pipe(
-      v.optional(v.picklist(['embedded', 'off'], 'must be embedded or off'), 'embedded'),
-      v.description('Where public images are on IPFS: `embedded`, in the bucket itself; or `off`, not at all.'),
+      v.optional(v.picklist(['embedded', 'kubo', 'off'], 'must be embedded, kubo or off'), 'embedded'),
+      v.description(
+        'Where public images are on IPFS: `embedded`, which hands them out from the bucket itself; `kubo`, a node at `ipfs.kubo_url` that keeps copies; or `off`, not at all.',
+      ),
+    ),
+    listen: v.pipe(
+      v.optional(multiaddrs),
+      v.description(
+        'Where the embedded node hands out public images to other nodes of IPFS: multiaddrs with commas between them. Nowhere unless set.',
+      ),
+      v.examples(['/ip4/127.0.0.1/tcp/4001' as unknown as string[]]),
+    ),
+    peers: v.pipe(
+      v.optional(peers),
+      v.description(
+        'Nodes of IPFS that the embedded node keeps in touch with, and asks for images that were never seen here: multiaddrs with commas between them. No others are ever dialled.',
+      ),
+      v.examples([
+        '/ip4/192.0.2.7/tcp/4001/p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN' as unknown as string[],
+      ]),
+    ),
+    kubo_url: v.pipe(
+      v.optional(httpUrl),
+      v.description(
+        'RPC of a Kubo node. Images that were never seen here are asked for there, and with `ipfs.backend: kubo` public ones are kept there.',
+      ),
+      v.examples(['http://127.0.0.1:5001']),
+    ),
+    gateways: v.pipe(
+      v.optional(urls),
+      v.description(
+        'Trustless gateways to ask for images that were never seen here, in this order: URLs with commas between them. None unless set.',
+      ),
+      v.examples(['https://trustless-gateway.example.com' as unknown as string[]]),
+    ),
+    fetch_timeout_ms: v.pipe(
+      v.optional(wholeNumber(1, 600_000), 30_000),
+      v.description('Longest time without a byte of content that is fetched from IPFS.'),
+    ),
+    fetch_limit_gib: v.pipe(
+      v.optional(wholeNumber(1, 10_000), 50),
+      v.description('Largest image that is fetched from IPFS.'),
     ),
     keep_fetched_days: v.pipe(
       v.optional(wholeNumber(1, 36_500), 30),

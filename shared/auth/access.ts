@@ -12,6 +12,8 @@ export const accessRulesSchema = v.object({
   delete: v.boolean('must be true or false'),
   /** Whether nobody may push or delete, whatever else is set. */
   readOnly: v.optional(v.boolean('must be true or false')),
+  /** Whether everyone may ask for images of IPFS that were never seen here, by their CIDs. */
+  fetch: v.optional(v.boolean('must be true or false')),
   /** Patterns of repositories that anonymous clients may neither pull nor push; as yet nobody else may. */
   private: v.optional(v.array(v.string())),
 })

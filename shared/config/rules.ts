@@ -43,7 +43,7 @@ export const flag = v.pipe(
 )
 
 /** Several values in one text, with commas between them. @param message for the whole, whichever is at fault */
-function listOf<const Item extends v.GenericSchema<string, unknown>>(item: Item, message: string) {
+export function listOf<const Item extends v.GenericSchema<string, unknown>>(item: Item, message: string) {
   return v.config(
     v.pipe(
       v.string(message),

@@ -31,12 +31,7 @@ export async function blobAnswer(
   wait: Wait,
 ): Promise<Answer> {
   const { key, digest, sizeBytes } = blob
-  const headers = {
-    'Content-Type': 'application/octet-stream',
-    'Cache-Control': contentCacheControl,
-    'Docker-Content-Digest': digest,
-    ETag: etagOf(digest),
-  }
+  const headers = blobHeaders(digest)
   if (noneMatch(request.headers.get('If-None-Match') ?? undefined, digest)) return { status: 304, headers, body: null }
   const ranged = ifRangeHolds(request.headers.get('If-Range') ?? undefined, digest)
   return objectAnswer(
@@ -47,6 +42,28 @@ export async function blobAnswer(
     request.method,
     wait,
   )
+}
+
+/**
+ * A blob that comes from outside and is checked while it goes through: whole, whatever range was asked for, since only
+ * the whole of it can be checked. @param body null for a HEAD
+ */
+export function unverifiedBlobAnswer(
+  digest: Digest,
+  sizeBytes: number | undefined,
+  body: ReadableStream<Uint8Array> | null,
+): Answer {
+  const length = sizeBytes === undefined ? {} : { 'Content-Length': String(sizeBytes) }
+  return { status: 200, headers: { ...blobHeaders(digest), ...length }, body }
+}
+
+function blobHeaders(digest: Digest): Record<string, string> {
+  return {
+    'Content-Type': 'application/octet-stream',
+    'Cache-Control': contentCacheControl,
+    'Docker-Content-Digest': digest,
+    ETag: etagOf(digest),
+  }
 }
 
 /** An object that is there, or the range of it that was asked for: 200, 206 or 416. Adds length and range to the headers. */

@@ -11,14 +11,16 @@ import { manifestLimitBytes } from '../protocol/manifest.ts'
 import { parseRepositoryName, parseTag, type RepositoryName, type Tag } from '../protocol/names.ts'
 import { parseChunkRange } from '../protocol/range.ts'
 import { deleteBlob, deleteManifest, deleteTag } from '../registry/delete.ts'
+import type { ImageFetcher } from '../registry/fetch-image.ts'
 import type { Views } from '../registry/content-view.ts'
-import { blobUnknown, findBlobUnder } from '../registry/find-blob.ts'
+import { blobUnknown } from '../registry/find-blob.ts'
 import { mountBlob } from '../registry/mount-blob.ts'
+import { locateBlob } from '../registry/pull-blob.ts'
 import { manifestUnknown, pullManifest } from '../registry/pull-manifest.ts'
 import { type Chunk, OutOfOrderChunk, type PushBlob } from '../registry/push-blob.ts'
 import { pushManifest, type PushRules } from '../registry/push-manifest.ts'
 import { type Answer, withHeaders } from './answer.ts'
-import { blobAnswer, ipfsPath, manifestAnswer } from './content-answer.ts'
+import { blobAnswer, ipfsPath, manifestAnswer, unverifiedBlobAnswer } from './content-answer.ts'
 import { versionAnswer } from './json-answer.ts'
 import { listAnswer } from './list-answers.ts'
 import { readBody } from './read-body.ts'
@@ -28,6 +30,8 @@ import { digestInvalid, type RouteOf } from './routes.ts'
 export interface OriginDeps extends FrameDeps {
   readonly bucket: Bucket
   readonly views: Views
+  /** Brings what the bucket does not have; undefined where there is nowhere to fetch from. */
+  readonly fetcher: ImageFetcher | undefined
   readonly pushBlob: PushBlob
   /** Longest time in milliseconds until an answer begins, for all but requests that carry a blob: those have the listener's idle limit. */
   readonly requestTimeoutMs: number
@@ -159,13 +163,27 @@ function tagsOf(query: URLSearchParams): Tag[] {
 
 async function getBlob(
   deps: OriginDeps,
-  { request }: RegistryRequest,
+  request: RegistryRequest,
   { name, digest }: RouteOf<'blob'>,
   wait: Wait,
 ): Promise<Answer> {
-  const { linked, sizeBytes } = await findBlobUnder(deps, name, digest, wait)
-  if (!linked || sizeBytes === undefined) throw blobUnknown(name, digest)
-  return blobAnswer(deps.bucket, { key: blobKey(digest), digest, sizeBytes }, request, wait)
+  const located = await locateBlob(deps, name, digest, wait)
+  if (located?.from === 'bucket')
+    return blobAnswer(
+      deps.bucket,
+      { key: blobKey(digest), digest, sizeBytes: located.sizeBytes },
+      request.request,
+      wait,
+    )
+  if (located === undefined || deps.fetcher === undefined) throw blobUnknown(name, digest)
+  request.tier = 'ipfs'
+  const { wanted } = located
+  if (request.method === 'HEAD' && wanted.sizeBytes !== undefined)
+    return unverifiedBlobAnswer(digest, wanted.sizeBytes, null)
+  const { sizeBytes, body } = await deps.fetcher.blob(wanted, wait)
+  if (request.method !== 'HEAD') return unverifiedBlobAnswer(digest, sizeBytes, body)
+  await body.cancel()
+  return unverifiedBlobAnswer(digest, sizeBytes, null)
 }
 
 /** POST: opens a session, mounts a blob, or takes a whole blob at once. */

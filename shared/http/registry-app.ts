@@ -14,7 +14,7 @@ import { parseRoute, rightFor, type Route } from './routes.ts'
 import { errorAnswer } from './write-error.ts'
 
 /** Which part of the system had the answer: for the log and the client's Server-Timing. */
-export const tiers = ['memory', 'kv', 'bucket', 'redirect', 'origin', 'last-known', 'none'] as const
+export const tiers = ['memory', 'kv', 'bucket', 'redirect', 'origin', 'ipfs', 'last-known', 'none'] as const
 
 export type Tier = (typeof tiers)[number]
 

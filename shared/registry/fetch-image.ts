@@ -196,7 +196,10 @@ export function createImageFetcher(deps: FetchDeps): ImageFetcher {
       const missed = misses.get(root)
       if (missed !== undefined) throw missed
       try {
-        await orAborted(wait.signal, flights.join(`image ${root}`, (limit) => fetchImage(root, limit)))
+        await orAborted(
+          wait.signal,
+          flights.join(`image ${root}`, (limit) => fetchImage(root, limit)),
+        )
       } catch (error) {
         const refusal = refusalOf('MANIFEST_UNKNOWN', root, error)
         if (refusal !== undefined) misses.set(root, refusal)
@@ -266,7 +269,8 @@ function imageOf(top: Digest, manifests: Manifests, limits: FetchLimits): ImageR
 function refusalOf(code: 'MANIFEST_UNKNOWN' | 'BLOB_UNKNOWN', what: string, error: unknown): OciError | undefined {
   if (error instanceof NotFoundOnIpfs)
     return new OciError(code, `${what} is not here, and no source of IPFS has it (asked for ${error.waitedMs} ms)`)
-  if (error instanceof OciError) return new OciError(code, `${what} has a manifest that cannot be taken: ${error.detail}`)
+  if (error instanceof OciError)
+    return new OciError(code, `${what} has a manifest that cannot be taken: ${error.detail}`)
   if (error instanceof NotTaken || error instanceof UnusableContent || error instanceof WrongContent)
     return new OciError(code, `${what} cannot be taken from IPFS: ${error.message}`)
   return undefined

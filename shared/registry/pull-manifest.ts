@@ -1,11 +1,13 @@
-// Pulls a manifest at the origin, by tag or by digest.
+// Pulls a manifest at the origin, by tag or by digest: from the bucket or, where that does not do, from outside.
 
 import { type AccessRules, isPublic } from '../auth/access.ts'
 import type { BucketReader, Wait } from '../ports/bucket.ts'
 import type { Cid } from '../protocol/cid.ts'
+import type { Digest } from '../protocol/digest.ts'
 import { OciError } from '../protocol/errors.ts'
-import { parseContentName, type Reference, type RepositoryName } from '../protocol/names.ts'
-import { mayServeFromBucket, viewedManifest, type Views } from './content-view.ts'
+import { type ContentName, parseContentName, type Reference, type RepositoryName } from '../protocol/names.ts'
+import { type ContentView, mayServeFromBucket, viewedManifest, type Views } from './content-view.ts'
+import type { ImageFetcher } from './fetch-image.ts'
 import { readRoot } from './image-record.ts'
 import { hasManifest, readTag } from './links.ts'
 import { readManifest, type StoredManifest } from './read-manifest.ts'
@@ -14,6 +16,8 @@ export interface PullDeps {
   readonly bucket: BucketReader
   readonly access: AccessRules
   readonly views: Views
+  /** Undefined where there is nowhere to fetch from. */
+  readonly fetcher: ImageFetcher | undefined
 }
 
 export interface PulledManifest extends StoredManifest {
@@ -21,7 +25,7 @@ export interface PulledManifest extends StoredManifest {
   readonly root: Cid | undefined
 }
 
-/** Undefined where the repository has no such manifest. */
+/** Undefined where the repository has no such manifest. Rejects as an ImageFetcher does where it has to be fetched. */
 export async function pullManifest(
   deps: PullDeps,
   name: RepositoryName,
@@ -29,23 +33,63 @@ export async function pullManifest(
   wait: Wait,
 ): Promise<PulledManifest | undefined> {
   const content = parseContentName(name)
-  const view = content && (await deps.views.find(content, wait))
+  const view = content && (await obtainView(deps, content, wait))
+  if (content && view) return pullFromView(deps, content, view, reference, wait)
   const { bucket, access } = deps
-  if (content && view) {
-    const digest = viewedManifest(view, content, reference)
-    if (digest === undefined || !(await mayServeFromBucket(deps, view, digest, wait))) return undefined
-    const manifest = await readManifest(bucket, digest, wait)
-    return manifest && { ...manifest, root: view.root }
-  }
-  const digest = reference.kind === 'tag' ? await readTag(bucket, name, reference.tag, wait) : reference.digest
-  // A tag link implies that the manifest belongs to the repository.
-  if (digest === undefined || (reference.kind === 'digest' && !(await hasManifest(bucket, name, digest, wait))))
-    return undefined
+  const digest = await namedManifest(bucket, name, reference, wait)
+  if (digest === undefined) return undefined
   const [manifest, root] = await Promise.all([
     readManifest(bucket, digest, wait),
     isPublic(access, name) ? readRoot(bucket, digest, wait) : undefined,
   ])
-  return manifest && { ...manifest, root }
+  const healed = manifest ?? (await heal(deps, digest, wait))
+  return healed && { ...healed, root }
+}
+
+/** What a reference names in a repository. A tag link implies that the manifest belongs to it. */
+async function namedManifest(bucket: BucketReader, name: RepositoryName, reference: Reference, wait: Wait) {
+  if (reference.kind === 'tag') return readTag(bucket, name, reference.tag, wait)
+  return (await hasManifest(bucket, name, reference.digest, wait)) ? reference.digest : undefined
+}
+
+async function pullFromView(
+  deps: PullDeps,
+  content: ContentName,
+  view: ContentView,
+  reference: Reference,
+  wait: Wait,
+): Promise<PulledManifest | undefined> {
+  const digest = viewedManifest(view, content, reference)
+  if (digest === undefined) return undefined
+  const { bucket, fetcher } = deps
+  const mayServe = await mayServeFromBucket(deps, view, digest, wait)
+  let manifest = mayServe ? await readManifest(bucket, digest, wait) : undefined
+  if (manifest === undefined && fetcher !== undefined) {
+    await fetcher.image(view.root, wait)
+    manifest = await readManifest(bucket, digest, wait)
+  }
+  return manifest && { ...manifest, root: view.root }
+}
+
+/** A view that is here, or that of an image which was never seen here, if everyone may ask for one. */
+export async function obtainView(
+  { views, access, fetcher }: PullDeps,
+  content: ContentName,
+  wait: Wait,
+): Promise<ContentView | undefined> {
+  const view = await views.find(content, wait)
+  if (view !== undefined || fetcher === undefined || content.kind !== 'cid' || access.fetch !== true) return view
+  await fetcher.image(content.root, wait)
+  return views.find(content, wait)
+}
+
+/** A manifest that the bucket has lost. */
+async function heal({ bucket, fetcher }: PullDeps, digest: Digest, wait: Wait): Promise<StoredManifest | undefined> {
+  if (fetcher === undefined) return undefined
+  const { body } = await fetcher.blob({ root: undefined, digest, sizeBytes: undefined }, wait)
+  // It is in the bucket when the stream has ended.
+  await body.pipeTo(new WritableStream(), { signal: wait.signal })
+  return readManifest(bucket, digest, wait)
 }
 
 export function manifestUnknown(name: RepositoryName, reference: Reference): OciError {

@@ -87,8 +87,7 @@ export function startSpool(
         },
         wait,
       )
-      if (stored !== sizeBytes)
-        throw new WrongContent(digest, `has ${stored} bytes, not ${sizeBytes}`, seen() > 0)
+      if (stored !== sizeBytes) throw new WrongContent(digest, `has ${stored} bytes, not ${sizeBytes}`, seen() > 0)
       const actual = hash.digest()
       if (actual !== digest) throw new WrongContent(digest, `has the digest ${actual}`, seen() > 0)
       await writeLeaves(bucket, digest, sizeBytes, await leaves.end(), wait)

@@ -20,6 +20,7 @@ import type { ManifestCache } from '../../shared/ports/manifest-cache.ts'
 import type { ObjectLinks } from '../../shared/ports/object-links.ts'
 import type { Uploads } from '../../shared/ports/uploads.ts'
 import type { RequestObserver } from '../../shared/ports/request-observer.ts'
+import type { ImageFetcher } from '../../shared/registry/fetch-image.ts'
 import { findView } from '../../shared/registry/content-view.ts'
 import { createPublisher } from '../../shared/registry/publish-image.ts'
 import { createPushBlob } from '../../shared/registry/push-blob.ts'
@@ -36,12 +37,14 @@ export function originApp({
   clock = systemClock,
   observer,
   access = everything,
+  fetcher,
 }: {
   bucket: Bucket
   uploads: Uploads
   clock?: Clock
   observer?: RequestObserver
   access?: AccessRules
+  fetcher?: ImageFetcher
 }): RegistryApp {
   const publisher = createPublisher({ bucket, access, log: silentLog, store: embeddedStore })
   return createOriginApp({
@@ -55,6 +58,7 @@ export function originApp({
     requestTimeoutMs: 60_000,
     bucket,
     views: { find: (name, wait) => findView({ bucket, access, clock, keepFetchedMs }, name, wait) },
+    fetcher,
     pushBlob: createPushBlob({ bucket, uploads, hasher: nodeHasher, random: systemRandom, publisher }),
   })
 }

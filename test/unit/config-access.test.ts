@@ -14,10 +14,10 @@ import { load } from './config-sources.ts'
 
 describe('what everyone may do', () => {
   test.each(['127.0.0.1:1970', '127.9.9.9:1970', 'localhost:1970', '[::1]:1970'])(
-    'is to push and delete at %s, unless something else is set',
+    'is to push, delete and fetch at %s, unless something else is set',
     async (listen) => {
       const config = await load({ options: { 'origin-listen': listen } })
-      expect(accessAt(config, 'origin.listen', config.origin.listen)).toEqual({ anonymous: 'push', delete: true })
+      expect(accessAt(config, 'origin.listen', config.origin.listen)).toEqual({ anonymous: 'push', delete: true, fetch: true })
     },
   )
 
