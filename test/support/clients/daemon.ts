@@ -8,16 +8,21 @@ import { type Client, findClient } from './programs.ts'
  * Starts the daemon and waits until it answers. Rejects with its log where it does not.
  *
  * @param answers may reject while the daemon is not there yet
+ * @param environment on top of our own
  * @returns ends it
  */
 export async function startDaemon(
   client: Client,
   args: readonly string[],
   answers: () => Promise<boolean>,
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<() => Promise<void>> {
   const program = findClient(client)
   if (program === undefined) throw new Error(`${client} is not installed`)
-  const child = spawn(program, [...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(program, [...args], {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const log: string[] = []
   for (const output of [child.stdout, child.stderr]) output.on('data', (text: Buffer) => log.push(text.toString()))
   let over = false

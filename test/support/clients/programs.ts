@@ -25,6 +25,7 @@ export const howToInstall = {
   buildkitd: '.ci/install-clients buildkitd',
   'docker-buildx': '.ci/install-clients docker-buildx',
   registry: '.ci/install-clients registry',
+  ipfs: '.ci/install-clients ipfs',
 } as const
 
 export type Client = keyof typeof howToInstall
