@@ -1,0 +1,52 @@
+// One piece of work for all who ask for the same thing at once.
+
+import type { Wait } from '../../shared/ports/bucket.ts'
+import { orAborted } from '../../shared/ports/or-aborted.ts'
+
+export interface Flights {
+  /**
+   * Follows the work that is under way for `key`, or begins it. One who leaves, leaves alone: the work's signal is
+   * aborted only when nobody follows it any more.
+   */
+  join(key: string, wait: Wait, begin: (wait: Wait) => Promise<void>): Promise<void>
+}
+
+interface Flight {
+  readonly done: Promise<void>
+  readonly controller: AbortController
+  followers: number
+}
+
+export function createFlights(): Flights {
+  const flights = new Map<string, Flight>()
+
+  function take(key: string, begin: (wait: Wait) => Promise<void>): Flight {
+    const underWay = flights.get(key)
+    if (underWay !== undefined) return underWay
+    const controller = new AbortController()
+    const flight = { done: begin({ signal: controller.signal }), controller, followers: 0 }
+    flights.set(key, flight)
+    return flight
+  }
+
+  return {
+    async join(key, wait, begin) {
+      wait.signal.throwIfAborted()
+      const flight = take(key, begin)
+      flight.followers += 1
+      const leave = () => {
+        if (flights.get(key) === flight) flights.delete(key)
+      }
+      try {
+        // Those who come after the end begin anew, even if the others have not yet heard of it.
+        await orAborted(wait.signal, flight.done.finally(leave))
+      } finally {
+        flight.followers -= 1
+        if (flight.followers === 0) {
+          leave()
+          flight.controller.abort(wait.signal.reason)
+        }
+      }
+    },
+  }
+}

@@ -1,0 +1,103 @@
+// Single blocks into Kubo, many to a call: as CARs, by dag/import. A call costs Kubo more than a small block does, so
+// what comes while imports are under way waits for the next one. Kubo checks each block against its CID.
+
+import { CarWriter } from '@ipld/car'
+import { CID } from 'multiformats/cid'
+import pMap from 'p-map'
+import type { Wait } from '../../shared/ports/bucket.ts'
+import { orAborted } from '../../shared/ports/or-aborted.ts'
+import type { Cid } from '../../shared/protocol/cid.ts'
+import { UpstreamError } from '../../shared/protocol/errors.ts'
+import { type KuboClient, kuboAnswer } from './kubo-client.ts'
+import { limitMsFor } from './kubo-limits.ts'
+
+export interface BlockSupply {
+  readonly cid: Cid
+  readonly sizeBytes: number
+  /** Called once, when its CAR is made. */
+  read(): Promise<Uint8Array>
+}
+
+export interface KuboBlocks {
+  /** Resolves once Kubo has the block. Rejects where it cannot be read, or its bytes are not what its CID says. */
+  put(supply: BlockSupply, wait: Wait): Promise<void>
+}
+
+interface Entry extends BlockSupply, PromiseWithResolvers<void> {}
+
+/** Of one CAR, which is held in memory. */
+const carLimitBytes = 16 * 1024 * 1024
+/** One is made ready while Kubo reads the other. */
+const carsAtOnce = 2
+const readsAtOnce = 16
+
+/** Nobody's in particular: each import is for several callers. */
+const wait: Wait = { signal: new AbortController().signal }
+
+export function createKuboBlocks(kubo: KuboClient): KuboBlocks {
+  const queue: Entry[] = []
+  let importing = 0
+
+  function takeBatch(): Entry[] {
+    let sizeBytes = 0
+    const end = queue.findIndex((entry) => (sizeBytes += entry.sizeBytes) > carLimitBytes)
+    return queue.splice(0, end === -1 ? queue.length : Math.max(1, end))
+  }
+
+  async function importQueued(): Promise<void> {
+    if (importing === carsAtOnce) return
+    importing += 1
+    for (let batch = takeBatch(); batch.length > 0; batch = takeBatch()) await importEntries(batch)
+    importing -= 1
+  }
+
+  /** Never rejects: each entry hears of its own fate. */
+  async function importEntries(entries: readonly Entry[]): Promise<void> {
+    const read = async (entry: Entry) => {
+      try {
+        return { entry, bytes: await entry.read() }
+      } catch (error) {
+        entry.reject(error)
+        return undefined
+      }
+    }
+    const blocks = (await pMap(entries, read, { concurrency: readsAtOnce })).filter((block) => block !== undefined)
+    if (blocks.length > 0) await importBlocks(blocks)
+  }
+
+  async function importBlocks(blocks: readonly { entry: Entry; bytes: Uint8Array }[]): Promise<void> {
+    try {
+      await importCar(blocks.map(({ entry, bytes }) => ({ cid: CID.parse(entry.cid), bytes })))
+      for (const { entry } of blocks) entry.resolve()
+    } catch (error) {
+      const refused = error instanceof UpstreamError && kuboAnswer(error.cause) !== undefined
+      if (refused && blocks.length > 1) {
+        // One bad block spoils the import for all: each on its own.
+        for (const block of blocks) await importBlocks([block])
+      } else for (const { entry } of blocks) entry.reject(error)
+    }
+  }
+
+  async function importCar(blocks: readonly { cid: CID; bytes: Uint8Array }[]): Promise<void> {
+    const sizeBytes = blocks.reduce((sum, { bytes }) => sum + bytes.byteLength, 0)
+    const what = blocks.length === 1 ? `dag/import ${String(blocks[0]?.cid)}` : `dag/import of ${blocks.length} blocks`
+    const work = async ({ signal }: Wait) => {
+      const { writer, out } = CarWriter.create([])
+      for (const block of blocks) void writer.put(block)
+      void writer.close()
+      // Without roots there is nothing to list, and an import that fails is no 200.
+      for await (const _ of kubo.rpc.dag.import([out], { pinRoots: false, signal }));
+    }
+    await kubo.call(what, wait, work, limitMsFor(kubo, sizeBytes))
+  }
+
+  return {
+    async put(supply, wait) {
+      const entry: Entry = { ...supply, ...Promise.withResolvers<void>() }
+      queue.push(entry)
+      // Not at once: those who are put in the same turn go into the same CAR.
+      queueMicrotask(() => void importQueued())
+      await orAborted(wait.signal, entry.promise)
+    },
+  }
+}
