@@ -65,9 +65,9 @@ export function kuboAnswer(error: unknown): string | undefined {
   return error.name === 'HTTPError' || error.name === 'TimeoutError' ? error.message : undefined
 }
 
-/** Kubo looked where it was told to, and the block was not there. */
+/** Kubo looked where it was told to, and a block was not there; of several at once it does not say which. */
 export function saysMissing(answer: string): boolean {
-  return answer.includes('could not find') || answer.includes('not found locally')
+  return ['could not find', 'not found locally', 'failed to fetch all nodes'].some((words) => answer.includes(words))
 }
 
 function parseRpcUrl(text: string): { address: string; headers: Record<string, string> } {

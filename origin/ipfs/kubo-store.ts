@@ -49,12 +49,12 @@ export function createKuboStore({ kubo, clock }: KuboStoreDeps): ContentStore {
   async function supply(image: ContentImage, wait: Wait): Promise<void> {
     const unknown = image.files.filter(({ cid }) => !added.has(cid))
     const large = unknown.filter((file) => !isLeaf(file))
-    await Promise.all([
+    await allOrNone(wait, (wait) => [
       ...image.blocks.map(({ cid, bytes }) =>
         blocks.put({ cid, sizeBytes: bytes.byteLength, read: async () => bytes }, wait),
       ),
       ...unknown.filter(isLeaf).map((file) => add(file, wait)),
-      pMap(large, (file) => addLarge(file, wait), { concurrency: largeFilesAtOnce }),
+      pMap(large, (file) => addLarge(file, wait), { concurrency: largeFilesAtOnce, signal: wait.signal }),
     ])
   }
 
@@ -77,6 +77,17 @@ export function createKuboStore({ kubo, clock }: KuboStoreDeps): ContentStore {
       if (await pins.has(root, wait)) await pins.remove(root, wait)
     },
     published: (wait) => pins.list(wait),
+  }
+}
+
+/** Where one fails, the others are told to stop. */
+async function allOrNone(wait: Wait, begin: (wait: Wait) => readonly Promise<unknown>[]): Promise<void> {
+  const failed = new AbortController()
+  try {
+    await Promise.all(begin({ signal: AbortSignal.any([wait.signal, failed.signal]) }))
+  } catch (error) {
+    failed.abort(error)
+    throw error
   }
 }
 
