@@ -16,6 +16,11 @@ export function bucketKeyFile(config: Config): string {
   return join(config.data_dir, 'accounts', 'bucket-key.json')
 }
 
+/** Where the identity of the embedded IPFS node is. */
+export function swarmKeyFile(config: Config): string {
+  return join(config.data_dir, 'accounts', 'ipfs-key')
+}
+
 /**
  * The bucket's address in redirects, with the port that was really taken.
  * @throws ConfigError where it listens on all addresses, and nobody said by which one clients reach it

@@ -6,17 +6,16 @@ import { deadline } from '../../shared/ports/clock.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 import { hasFormat, writeFormat } from '../../shared/registry/bucket-format.ts'
 import { findView } from '../../shared/registry/content-view.ts'
-import { createPublisher } from '../../shared/registry/publish-image.ts'
 import { createPushBlob } from '../../shared/registry/push-blob.ts'
 import { startUploadExpiry } from '../../shared/registry/upload-expiry.ts'
 import { folderReadable, folderWritable } from '../bucket/folder-checks.ts'
 import { createFsBucket, createFsBucketReader } from '../bucket/fs-bucket.ts'
 import { readOnlyBucket } from '../bucket/read-only-bucket.ts'
-import { embeddedStore } from '../ipfs/embedded-store.ts'
 import { createFsUploads } from '../upload/fs-uploads.ts'
 import { nodeHasher } from '../upload/node-hasher.ts'
 import { accessAt, bucketFolder, formatAddress, keepFetchedMs } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
+import { startIpfs } from './ipfs.ts'
 import { measuredAt, serve } from './serve.ts'
 import type { Running } from './service.ts'
 import { createLog, systemClock, systemRandom } from './system-ports.ts'
@@ -31,8 +30,8 @@ export async function startOrigin(config: Config): Promise<Running> {
   const files = await openBucket(config, folder)
   const bucket = metrics?.operations.writer(files) ?? files
   const uploads = createFsUploads({ folder })
-  const publisher =
-    config.ipfs.backend === 'off' ? undefined : createPublisher({ bucket, access, log, store: embeddedStore })
+  const ipfs = await startIpfs({ config, bucket, uploads, access, log })
+  const { publisher, fetcher } = ipfs
   const sessions = createPushBlob({ bucket, uploads, hasher: nodeHasher, random: systemRandom, publisher })
   const viewDeps = { bucket, access, clock: systemClock, keepFetchedMs: keepFetchedMs(config) }
   const pushBlob = metrics?.uploads.of(sessions) ?? sessions
@@ -45,13 +44,19 @@ export async function startOrigin(config: Config): Promise<Running> {
     observer: metrics?.requests,
     bucket,
     pushBlob,
+    fetcher,
     views: { find: (name, wait) => findView(viewDeps, name, wait) },
     push: { allowSparse: config.push.allow_sparse, publisher },
     requestTimeoutMs: config.origin.request_timeout_ms,
   })
-  const serving = await serve({ config, fetch: app.fetch, address: config.origin.listen, measured, log })
+  const serving = await serve({ config, fetch: app.fetch, address: config.origin.listen, measured, log }).catch(
+    async (error: unknown) => {
+      await ipfs.stop()
+      throw error
+    },
+  )
   const url = `http://${formatAddress(serving.address)}`
-  log.info('ready', { url, metrics: serving.metricsUrl })
+  log.info('ready', { url, metrics: serving.metricsUrl, ipfs: ipfs.addresses.join(',') || undefined })
   const expiry = readOnly
     ? undefined
     : startUploadExpiry({
@@ -66,6 +71,7 @@ export async function startOrigin(config: Config): Promise<Running> {
     url,
     async stop() {
       await Promise.all([expiry?.stop(), serving.stop()])
+      await ipfs.stop()
     },
   }
 }

@@ -17,7 +17,11 @@ describe('what everyone may do', () => {
     'is to push, delete and fetch at %s, unless something else is set',
     async (listen) => {
       const config = await load({ options: { 'origin-listen': listen } })
-      expect(accessAt(config, 'origin.listen', config.origin.listen)).toEqual({ anonymous: 'push', delete: true, fetch: true })
+      expect(accessAt(config, 'origin.listen', config.origin.listen)).toEqual({
+        anonymous: 'push',
+        delete: true,
+        fetch: true,
+      })
     },
   )
 

@@ -1,0 +1,127 @@
+// The origin's part in IPFS: where published images are kept, and where images come from that were never seen here. What
+// is not configured is not loaded.
+
+import type { AccessRules } from '../../shared/auth/access.ts'
+import { createViewFinder } from '../../shared/edge/view-finder.ts'
+import { createVerifiedReader } from '../../shared/ipfs/verified-blocks.ts'
+import type { BlockSource } from '../../shared/ports/block-source.ts'
+import type { Bucket } from '../../shared/ports/bucket.ts'
+import type { ContentStore } from '../../shared/ports/content-store.ts'
+import type { Log } from '../../shared/ports/log.ts'
+import type { Uploads } from '../../shared/ports/uploads.ts'
+import { createImageFetcher, type ImageFetcher } from '../../shared/registry/fetch-image.ts'
+import { createPublishedBlocks } from '../../shared/registry/published-blocks.ts'
+import { createPublisher, type Publisher } from '../../shared/registry/publish-image.ts'
+import { swarmKey } from '../accounts/swarm-key.ts'
+import { ConfigError } from '../config/config-error.ts'
+import { keepFetchedMs, swarmKeyFile } from '../config/addresses.ts'
+import type { Config } from '../config/schema.ts'
+import { embeddedStore } from '../ipfs/embedded-store.ts'
+import type { Swarm } from '../ipfs/swarm.ts'
+import { nodeHasher } from '../upload/node-hasher.ts'
+import { streamingFetch } from './streaming-fetch.ts'
+import { systemClock, systemRandom } from './system-ports.ts'
+
+export interface Ipfs {
+  /** Undefined where nothing is published. */
+  readonly publisher: Publisher | undefined
+  /** Undefined where there is nowhere to fetch from. */
+  readonly fetcher: ImageFetcher | undefined
+  /** Where other nodes reach the embedded one. */
+  readonly addresses: readonly string[]
+  stop(): Promise<void>
+}
+
+export interface IpfsDeps {
+  readonly config: Config
+  readonly bucket: Bucket
+  readonly uploads: Uploads
+  readonly access: AccessRules
+  readonly log: Log
+}
+
+/** Fetches at once; each holds a few MiB. */
+const fetchesAtOnce = 64
+
+/** @throws ConfigError */
+export async function startIpfs(deps: IpfsDeps): Promise<Ipfs> {
+  const { config, bucket, uploads, access, log } = deps
+  const { backend, fetch_timeout_ms: timeoutMs } = config.ipfs
+  const kubo = await kuboOf(config)
+  if (backend === 'kubo' && kubo === undefined)
+    throw new ConfigError(['ipfs.kubo_url: must be set with `ipfs.backend: kubo`, e.g. http://127.0.0.1:5001'])
+  const store: ContentStore = backend === 'kubo' && kubo !== undefined ? kubo.store : embeddedStore
+  const swarm = await swarmOf(deps)
+  const gateways = await gatewaysOf(config)
+  const sources: BlockSource[] = [kubo?.source, swarm?.source, ...gateways].filter((source) => source !== undefined)
+  const gib = 1024 ** 3
+  return {
+    publisher: backend === 'off' ? undefined : createPublisher({ bucket, access, log, store }),
+    fetcher:
+      sources.length === 0
+        ? undefined
+        : createImageFetcher({
+            bucket,
+            uploads,
+            hasher: nodeHasher,
+            random: systemRandom,
+            clock: systemClock,
+            log,
+            reader: createVerifiedReader({ sources, clock: systemClock, log }),
+            limits: { timeoutMs, atOnce: fetchesAtOnce, imageBytes: config.ipfs.fetch_limit_gib * gib },
+          }),
+    addresses: swarm?.addresses() ?? [],
+    stop: async () => swarm?.stop(),
+  }
+}
+
+async function kuboOf({ ipfs }: Config): Promise<{ store: ContentStore; source: BlockSource } | undefined> {
+  const { kubo_url: url, fetch_timeout_ms: timeoutMs } = ipfs
+  if (url === undefined) return undefined
+  const [{ createKuboClient }, { createKuboStore }, { createKuboSource }] = await Promise.all([
+    import('../ipfs/kubo-client.ts'),
+    import('../ipfs/kubo-store.ts'),
+    import('../ipfs/kubo-source.ts'),
+  ])
+  const kubo = createKuboClient({ url, timeoutMs, clock: systemClock })
+  return {
+    store: createKuboStore({ kubo, clock: systemClock }),
+    source: createKuboSource({ kubo, searchMs: searchMsOf(timeoutMs) }),
+  }
+}
+
+async function swarmOf({ config, bucket, access, log }: IpfsDeps): Promise<Swarm | undefined> {
+  const { listen = [], peers = [], fetch_timeout_ms: timeoutMs } = config.ipfs
+  if (listen.length === 0 && peers.length === 0) return undefined
+  const { startSwarm } = await import('../ipfs/swarm.ts')
+  const views = createViewFinder({ bucket, access, clock: systemClock, keepFetchedMs: keepFetchedMs(config) })
+  return startSwarm({
+    identity: await swarmKey(swarmKeyFile(config)),
+    listen,
+    peers,
+    blocks: createPublishedBlocks({ bucket, access, views }),
+    searchMs: searchMsOf(timeoutMs),
+    clock: systemClock,
+    log,
+  })
+}
+
+async function gatewaysOf({ ipfs }: Config): Promise<BlockSource[]> {
+  const { gateways = [], fetch_timeout_ms: timeoutMs } = ipfs
+  if (gateways.length === 0) return []
+  const { createGatewaySource } = await import('../ipfs/gateway-source.ts')
+  return gateways.map((url) =>
+    createGatewaySource({
+      url: new URL(url),
+      fetch: streamingFetch,
+      clock: systemClock,
+      firstByteMs: searchMsOf(timeoutMs),
+      idleMs: searchMsOf(timeoutMs),
+    }),
+  )
+}
+
+/** One source that does not answer must leave time for the next. */
+function searchMsOf(timeoutMs: number): number {
+  return Math.ceil(timeoutMs / 3)
+}
