@@ -188,7 +188,7 @@ export function createImageFetcher(deps: FetchDeps): ImageFetcher {
     const done = spool.done.then(() => writeFetched(bucket, digest, clock.now(), unhurried))
     done.catch(() => {}) // Those who read along hear of it.
     await Promise.race([begun.promise, done])
-    return { read: spool.read, done, sizeBytes: blob.sizeBytes }
+    return { read: () => spool.read(), done, sizeBytes: blob.sizeBytes }
   }
 
   return {
@@ -215,8 +215,8 @@ export function createImageFetcher(deps: FetchDeps): ImageFetcher {
         ({ done }) => done,
       )
       try {
-        const { read, sizeBytes } = await orAborted(wait.signal, fetching)
-        return { sizeBytes, body: read() }
+        const spool = await orAborted(wait.signal, fetching)
+        return { sizeBytes: spool.sizeBytes, body: spool.read() }
       } catch (error) {
         throw refusalOf('BLOB_UNKNOWN', root ?? digest, error) ?? error
       }
