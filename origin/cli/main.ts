@@ -13,6 +13,13 @@ const main = defineCommand({
     bucket: async () => (await import('./bucket.ts')).default,
     origin: async () => (await import('./origin.ts')).default,
     edge: async () => (await import('./edge.ts')).default,
+    cid: async () => (await import('./cid.ts')).default,
+    export: async () => (await import('./export.ts')).default,
+    import: async () => (await import('./import.ts')).default,
+    publish: async () => (await import('./publish.ts')).default,
+    block: async () => (await import('./block.ts')).default,
+    unblock: async () => (await import('./unblock.ts')).default,
+    blocked: async () => (await import('./blocked.ts')).default,
     config: async () => (await import('./config.ts')).default,
   },
 })
@@ -69,6 +76,7 @@ function explain(error: unknown): string {
   if ('code' in error && error.code === 'EADDRINUSE' && 'port' in error) {
     return `port ${String(error.port)} is taken by another program; stop it, or choose another with --…-listen (see --help)`
   }
+  if ('code' in error && error.code === 'EARG') return `${error.message}; see --help`
   const isBug = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError
   return isBug ? (error.stack ?? error.message) : error.message
 }

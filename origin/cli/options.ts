@@ -38,6 +38,28 @@ export function givenOptions(
   return Object.fromEntries(given)
 }
 
+/** What a verb takes beside the settings. */
+export interface VerbWords {
+  /** In their order. */
+  readonly words: readonly string[]
+  /** Settings that were given as options. */
+  readonly options: Record<string, string>
+}
+
+/**
+ * The arguments of a verb that takes words.
+ * @param own names of the verb's own options, which are left out of the settings
+ * @throws Error for more words than it takes
+ */
+export function verbWords(
+  args: Readonly<Record<string, unknown>> & { readonly _: readonly string[] },
+  words: { readonly most: number; readonly own: readonly string[] },
+): VerbWords {
+  const rest = Object.entries(args).filter(([name]) => !words.own.includes(name))
+  const options = givenOptions({ ...Object.fromEntries(rest), _: args._.slice(words.most) })
+  return { words: args._.slice(0, words.most), options }
+}
+
 function hasDash(name: string): boolean {
   return name.includes('-')
 }

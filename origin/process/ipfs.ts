@@ -12,6 +12,7 @@ import type { Uploads } from '../../shared/ports/uploads.ts'
 import { createImageFetcher, type ImageFetcher } from '../../shared/registry/fetch-image.ts'
 import { createPublishedBlocks } from '../../shared/registry/published-blocks.ts'
 import { createPublisher, type Publisher } from '../../shared/registry/publish-image.ts'
+import { reconcileIpfs } from '../../shared/registry/reconcile-ipfs.ts'
 import { swarmKey } from '../accounts/swarm-key.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { keepFetchedMs, swarmKeyFile } from '../config/addresses.ts'
@@ -48,15 +49,18 @@ export async function startIpfs(deps: IpfsDeps): Promise<Ipfs> {
   const { config, bucket, uploads, access, log } = deps
   const { backend, fetch_timeout_ms: timeoutMs } = config.ipfs
   const kubo = await kuboOf(config)
-  if (backend === 'kubo' && kubo === undefined)
-    throw new ConfigError(['ipfs.kubo_url: must be set with `ipfs.backend: kubo`, e.g. http://127.0.0.1:5001'])
-  const store: ContentStore = backend === 'kubo' && kubo !== undefined ? kubo.store : embeddedStore
+  const store = storeOf(config, kubo)
+  const publisher = backend === 'off' ? undefined : createPublisher({ bucket, access, log, store })
   const swarm = await swarmOf(deps)
   const gateways = await gatewaysOf(config)
   const sources: BlockSource[] = [kubo?.source, swarm?.source, ...gateways].filter((source) => source !== undefined)
   const gib = 1024 ** 3
+  const reconciling =
+    publisher !== undefined && backend === 'kubo' && !config.access.read_only
+      ? startReconciling(deps, publisher, store)
+      : undefined
   return {
-    publisher: backend === 'off' ? undefined : createPublisher({ bucket, access, log, store }),
+    publisher,
     fetcher:
       sources.length === 0
         ? undefined
@@ -71,7 +75,40 @@ export async function startIpfs(deps: IpfsDeps): Promise<Ipfs> {
             limits: { timeoutMs, atOnce: fetchesAtOnce, imageBytes: config.ipfs.fetch_limit_gib * gib },
           }),
     addresses: swarm?.addresses() ?? [],
-    stop: async () => swarm?.stop(),
+    async stop() {
+      await reconciling?.stop()
+      await swarm?.stop()
+    },
+  }
+}
+
+/** Where public images are kept. @throws ConfigError */
+export async function contentStoreOf(config: Config): Promise<ContentStore> {
+  return storeOf(config, await kuboOf(config))
+}
+
+function storeOf({ ipfs }: Config, kubo: { store: ContentStore } | undefined): ContentStore {
+  if (ipfs.backend !== 'kubo') return embeddedStore
+  if (kubo !== undefined) return kubo.store
+  throw new ConfigError(['ipfs.kubo_url: must be set with `ipfs.backend: kubo`, e.g. http://127.0.0.1:5001'])
+}
+
+/** What the access rules say may have changed while no origin ran. */
+function startReconciling({ bucket, access, log }: IpfsDeps, publisher: Publisher, copies: ContentStore) {
+  const stopped = new AbortController()
+  const onFault = (name: string, digest: string, error: Error) =>
+    log.warn('an image is damaged, and left as it is', { name, digest }, error)
+  const work = reconcileIpfs({ bucket, access, publisher, copies, onProgress() {}, onFault }, undefined, stopped).then(
+    (done) => log.info('IPFS is in line with the bucket', { ...done }),
+    (error: unknown) => {
+      if (!stopped.signal.aborted) log.warn('IPFS could not be brought in line with the bucket', {}, error)
+    },
+  )
+  return {
+    stop() {
+      stopped.abort(new Error('the origin stops'))
+      return work
+    },
   }
 }
 

@@ -5,7 +5,7 @@ import * as raw from 'multiformats/codecs/raw'
 import { create } from 'multiformats/hashes/digest'
 import { sha256 } from 'multiformats/hashes/sha2'
 import type { Cid } from '../protocol/cid.ts'
-import { algorithmOf, type Digest, hexOf } from '../protocol/digest.ts'
+import { algorithmOf, type Digest, hexOf, parseDigest, toHex } from '../protocol/digest.ts'
 
 /** A CID in its canonical text. Version 0 becomes 1, which names the same node. */
 export function cidText(cid: CID): Cid {
@@ -38,6 +38,13 @@ export function hashOf(digest: Digest): Uint8Array<ArrayBuffer> {
 /** The CID of a blob that is one raw block under its own digest: sha256, and no larger than a leaf. */
 export function cidOfSmallBlob(digest: Digest, sizeBytes: number): Cid | undefined {
   return algorithmOf(digest) === 'sha256' && sizeBytes <= leafBytes ? cidText(rawCid(hashOf(digest))) : undefined
+}
+
+/** The blob whose one leaf a CID names; undefined where it names something else. */
+export function blobOfRawCid(cid: Cid): Digest | undefined {
+  const { code, multihash } = decodeCid(cid)
+  if (code !== raw.code || multihash.code !== sha256.code) return undefined
+  return parseDigest(`sha256:${toHex(multihash.digest)}`)
 }
 
 /** Bytes of a file in one leaf (profile unixfs-v1-2025, IPIP-499); the last has what is left. */

@@ -48,8 +48,8 @@ export async function imageRoot(manifest: RootedManifest, digests: readonly Root
   const { digest } = manifest
   const layers = digests.filter(({ asBlob }) => asBlob).map((each) => each.digest)
   const tree: Tree = {
-    'oci-layout': await textFile('{"imageLayoutVersion":"1.0.0"}'),
-    'index.json': await textFile(layoutIndex(manifest)),
+    'oci-layout': await textFile(layoutFiles(manifest)['oci-layout']),
+    'index.json': await textFile(layoutFiles(manifest)['index.json']),
     'disco.json': await textFile(discoFile(digests)),
     blobs: byAlgorithm(digests.map((each) => [each.digest, each.file])),
     _manifests: {
@@ -62,13 +62,16 @@ export async function imageRoot(manifest: RootedManifest, digests: readonly Root
   return { cid: top.cid, blocks: unique([...blocks, ...nodes]) }
 }
 
-/** The `index.json` of an OCI image layout. Its fields and their order are part of the format. */
-function layoutIndex({ mediaType, digest, sizeBytes }: RootedManifest): string {
-  return JSON.stringify({
-    schemaVersion: 2,
-    mediaType: ociIndex,
-    manifests: [{ mediaType, digest, size: sizeBytes }],
-  })
+/** What an OCI image layout has beside the blobs. Every character is part of the format. */
+export function layoutFiles({ mediaType, digest, sizeBytes }: RootedManifest) {
+  return {
+    'oci-layout': '{"imageLayoutVersion":"1.0.0"}',
+    'index.json': JSON.stringify({
+      schemaVersion: 2,
+      mediaType: ociIndex,
+      manifests: [{ mediaType, digest, size: sizeBytes }],
+    }),
+  }
 }
 
 /** Where Disco finds the blobs; it knows sha256 only. */

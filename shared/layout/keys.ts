@@ -3,7 +3,7 @@
 
 import type { Brand } from '../protocol/brand.ts'
 import type { Cid } from '../protocol/cid.ts'
-import { algorithmOf, type Digest, hexOf, parseDigest } from '../protocol/digest.ts'
+import { algorithmOf, type Digest, type DigestAlgorithm, hexOf, parseDigest } from '../protocol/digest.ts'
 import { parseRepositoryName, parseTag, type RepositoryName, type Tag } from '../protocol/names.ts'
 
 /** The key of an object in the bucket: segments of ASCII letters, digits and `._-`, joined by single slashes. */
@@ -39,6 +39,11 @@ export function layerLinkKey(name: RepositoryName, digest: Digest): Key {
 /** A manifest belongs to a repository. */
 export function revisionLinkKey(name: RepositoryName, digest: Digest): Key {
   return `${repository(name)}/_manifests/revisions/${algorithmOf(digest)}/${hexOf(digest)}/link` as Key
+}
+
+/** The manifests of a repository under one algorithm: one folder a digest. */
+export function revisionsPrefix(name: RepositoryName, algorithm: DigestAlgorithm): KeyPrefix {
+  return `${repository(name)}/_manifests/revisions/${algorithm}/` as KeyPrefix
 }
 
 /** What a tag names now. */
@@ -110,6 +115,9 @@ export function imageKey(root: Cid): Key {
   return `mirrorball/cids/${root}` as Key
 }
 
+/** One object for each root that is known. */
+export const imagesPrefix = 'mirrorball/cids/' as KeyPrefix
+
 /** The root of the image that a manifest is. */
 export function rootKey(manifest: Digest): Key {
   return `mirrorball/roots/${algorithmOf(manifest)}/${hexOf(manifest)}` as Key
@@ -138,6 +146,21 @@ export function parseViewKey(key: string): RepositoryName | undefined {
 /** That content came from outside, and when last. */
 export function fetchedKey(digest: Digest): Key {
   return `mirrorball/fetched/${algorithmOf(digest)}/${hexOf(digest)}` as Key
+}
+
+/** That content was taken down. */
+export function blockedKey(digest: Digest): Key {
+  return `${blockedPrefix(algorithmOf(digest))}${hexOf(digest)}` as Key
+}
+
+/** That the image of a root was taken down, which may never have been here. */
+export function blockedRootKey(root: Cid): Key {
+  return `${blockedPrefix('cids')}${root}` as Key
+}
+
+/** One object for each digest, or root, that was taken down. */
+export function blockedPrefix(kind: DigestAlgorithm | 'cids'): KeyPrefix {
+  return `mirrorball/blocked/${kind}/` as KeyPrefix
 }
 
 /** The version of what lies under `mirrorball/`. */

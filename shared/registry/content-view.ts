@@ -53,10 +53,8 @@ export async function isPublished(
   manifest: Digest,
   wait: Wait,
 ): Promise<boolean> {
-  for await (const { path } of bucket.list(viewPrefix(manifest), '', wait)) {
-    const name = parseViewKey(path)
-    if (name !== undefined && isPublic(access, name) && (await hasManifest(bucket, name, manifest, wait))) return true
-  }
+  for await (const name of holdersOf(bucket, manifest, wait))
+    if (isPublic(access, name) && (await hasManifest(bucket, name, manifest, wait))) return true
   return false
 }
 
@@ -92,6 +90,19 @@ export async function removeFromView(
   wait: Wait,
 ): Promise<void> {
   await bucket.remove(viewKey(manifest, name), wait)
+}
+
+/** The image has no content name any more, whoever holds it. */
+export async function removeFromViews(bucket: Bucket, manifest: Digest, wait: Wait): Promise<void> {
+  for await (const name of holdersOf(bucket, manifest, wait)) await removeFromView(bucket, manifest, name, wait)
+}
+
+/** The repositories that hold an image, by its view. An entry counts only with the manifest's revision link. */
+export async function* holdersOf(bucket: BucketReader, manifest: Digest, wait: Wait): AsyncIterable<RepositoryName> {
+  for await (const { path } of bucket.list(viewPrefix(manifest), '', wait)) {
+    const name = parseViewKey(path)
+    if (name !== undefined) yield name
+  }
 }
 
 /** The manifest that a reference means under a content name; undefined where it means none. */

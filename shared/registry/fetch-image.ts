@@ -7,8 +7,8 @@ import { NotFoundOnIpfs, UnusableContent } from '../ipfs/content-errors.ts'
 import { readLeaves } from '../ipfs/leaves.ts'
 import { readRootedImage, type RootedImage } from '../ipfs/rooted-image.ts'
 import type { VerifiedDag, VerifiedReader } from '../ipfs/verified-blocks.ts'
-import { blobKey } from '../layout/keys.ts'
-import type { Wait } from '../ports/bucket.ts'
+import { blobKey, fetchedKey } from '../layout/keys.ts'
+import type { Bucket, Wait } from '../ports/bucket.ts'
 import type { Clock, Deadline } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import { orAborted } from '../ports/or-aborted.ts'
@@ -17,6 +17,7 @@ import { algorithmOf, type Digest, digestOf } from '../protocol/digest.ts'
 import { OciError } from '../protocol/errors.ts'
 import { type Manifest, manifestLimitBytes, parseManifest } from '../protocol/manifest.ts'
 import { walk, walkLimit } from '../protocol/walk.ts'
+import { BlockedContent, refuseBlocked, refuseBlockedRoot } from './blocked.ts'
 import { writeFetched } from './content-view.ts'
 import { createFlights, type FlightLimits } from './flights.ts'
 import { type ImageRecord, readRoot, type RecordedDigest, writeImageRecord, writeRoot } from './image-record.ts'
@@ -40,7 +41,7 @@ export interface WantedBlob {
 
 /**
  * Both reject with OciError where every source said that it has not, or what was asked for is not what a registry can
- * take; with UpstreamError('ipfs') where a source did not answer.
+ * take, or is blocked here; with UpstreamError('ipfs') where a source did not answer.
  */
 export interface ImageFetcher {
   /** Fetches an image's manifests. When it resolves the image has a view; its blobs are still to come. */
@@ -103,17 +104,13 @@ export function createImageFetcher(deps: FetchDeps): ImageFetcher {
       const contents = await contentsOf(dag, root, limit)
       const manifests = await fetchManifests(dag, contents, limit)
       const image = imageOf(contents.manifest, manifests, limits)
-      for (const { digest } of image.walk) {
-        const bytes = manifests.get(digest)?.bytes
-        if (bytes === undefined) continue
-        await bucket.write(blobKey(digest), bytes, limit)
-        if (digest !== image.digest) await writeFetched(bucket, digest, clock.now(), limit)
-      }
-      await writeImageRecord(bucket, root, image, limit)
-      if ((await readRoot(bucket, image.digest, limit)) === undefined)
-        await writeRoot(bucket, image.digest, root, limit)
-      // Last, as it makes the view.
-      await writeFetched(bucket, image.digest, clock.now(), limit)
+      await refuseBlocked(
+        bucket,
+        image.walk.map((each) => each.digest),
+        limit,
+      )
+      const bytes = new Map([...manifests].map(([digest, each]) => [digest, each.bytes]))
+      await keepImage(bucket, root, { image, manifests: bytes }, clock.now(), limit)
       log.info('fetched an image', { root, digest: image.digest })
     } finally {
       dag.close()
@@ -193,6 +190,7 @@ export function createImageFetcher(deps: FetchDeps): ImageFetcher {
 
   return {
     async image(root, wait) {
+      await refuseBlockedRoot(bucket, root, wait)
       const missed = misses.get(root)
       if (missed !== undefined) throw missed
       try {
@@ -209,6 +207,7 @@ export function createImageFetcher(deps: FetchDeps): ImageFetcher {
 
     async blob(wanted, wait) {
       const { root, digest } = wanted
+      await refuseBlocked(bucket, [digest], wait)
       const fetching = flights.join(
         `blob ${digest}`,
         (limit) => fetchBlob(wanted, limit),
@@ -224,11 +223,46 @@ export function createImageFetcher(deps: FetchDeps): ImageFetcher {
   }
 }
 
+/** What came from outside: an image whose parts were checked, and the bytes of its manifests. */
+export interface CheckedImage {
+  readonly image: ImageRecord
+  readonly manifests: ReadonlyMap<Digest, Uint8Array<ArrayBuffer>>
+}
+
+/**
+ * Keeps an image that came from outside, under its root. When it resolves the image has a view; its blobs may come later.
+ * Rejects with BlockedContent where it was blocked meanwhile.
+ * @param atMs ms since 1970
+ */
+export async function keepImage(
+  bucket: Bucket,
+  root: Cid,
+  { image, manifests }: CheckedImage,
+  atMs: number,
+  wait: Wait,
+): Promise<void> {
+  for (const [digest, bytes] of manifests) {
+    await bucket.write(blobKey(digest), bytes, wait)
+    if (digest !== image.digest) await writeFetched(bucket, digest, atMs, wait)
+  }
+  await writeImageRecord(bucket, root, image, wait)
+  if ((await readRoot(bucket, image.digest, wait)) === undefined) await writeRoot(bucket, image.digest, root, wait)
+  // Last, as it makes the view.
+  await writeFetched(bucket, image.digest, atMs, wait)
+  try {
+    await refuseBlockedRoot(bucket, root, wait)
+    await refuseBlocked(bucket, [image.digest], wait)
+  } catch (error) {
+    if (error instanceof BlockedContent) await bucket.remove(fetchedKey(image.digest), wait)
+    throw error
+  }
+}
+
 interface SizedSpool extends Spool {
   readonly sizeBytes: number
 }
 
-interface FetchedManifest {
+export interface FetchedManifest {
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly manifest: Manifest
 }
@@ -241,10 +275,10 @@ const manifestsLimit = 64
 const unhurried: Wait = { signal: new AbortController().signal }
 
 /** What was found, but cannot be taken. */
-class NotTaken extends Error {}
+export class NotTaken extends Error {}
 
 /** The image that these manifests make. @throws NotTaken where it is larger than the limits */
-function imageOf(top: Digest, manifests: Manifests, limits: FetchLimits): ImageRecord {
+export function imageOf(top: Digest, manifests: Manifests, limits: Pick<FetchLimits, 'imageBytes'>): ImageRecord {
   const parsed = new Map([...manifests].map(([digest, { manifest }]) => [digest, manifest]))
   const walked = walk(top, parsed)
   const manifest = manifests.get(top)
@@ -269,6 +303,7 @@ function imageOf(top: Digest, manifests: Manifests, limits: FetchLimits): ImageR
 function refusalOf(code: 'MANIFEST_UNKNOWN' | 'BLOB_UNKNOWN', what: string, error: unknown): OciError | undefined {
   if (error instanceof NotFoundOnIpfs)
     return new OciError(code, `${what} is not here, and no source of IPFS has it (asked for ${error.waitedMs} ms)`)
+  if (error instanceof BlockedContent) return undefined
   if (error instanceof OciError)
     return new OciError(code, `${what} has a manifest that cannot be taken: ${error.detail}`)
   if (error instanceof NotTaken || error instanceof UnusableContent || error instanceof WrongContent)

@@ -14,10 +14,15 @@ export async function listRepositories(
   wait: Wait,
 ): Promise<Page<RepositoryName>> {
   const names: RepositoryName[] = []
-  for await (const name of repositoriesUnder(bucket, repositoriesPrefix, wait)) {
+  for await (const name of allRepositories(bucket, wait)) {
     if (!isContentName(name) && isPublic(access, name)) names.push(name)
   }
   return pageOf(names, asked)
+}
+
+/** Every repository, whoever may pull it. */
+export function allRepositories(bucket: BucketReader, wait: Wait): AsyncIterable<RepositoryName> {
+  return repositoriesUnder(bucket, repositoriesPrefix, wait)
 }
 
 /** Every repository in a folder and below it: one listing a folder. */

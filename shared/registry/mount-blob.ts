@@ -2,15 +2,18 @@
 // Source: OCI distribution-spec 1.1, "Mounting a blob from another repository".
 
 import { type AccessRules, isAllPublic, isPublic } from '../auth/access.ts'
-import { blobKey, layerLinkKey, linkContent } from '../layout/keys.ts'
+import { blobKey } from '../layout/keys.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
 import type { Digest } from '../protocol/digest.ts'
 import type { RepositoryName } from '../protocol/names.ts'
+import { refuseBlocked } from './blocked.ts'
 import { findBlob } from './find-blob.ts'
+import { linkBlob } from './link-blob.ts'
 
 /**
  * Whether the mount was made. A mount takes the right to pull from `from`; without it, from every
  * repository.
+ * @throws BlockedContent
  */
 export async function mountBlob(
   bucket: Bucket,
@@ -20,12 +23,13 @@ export async function mountBlob(
   from: RepositoryName | undefined,
   wait: Wait,
 ): Promise<boolean> {
+  await refuseBlocked(bucket, [digest], wait)
   if (from === undefined ? !isAllPublic(access) : !isPublic(access, from)) return false
   const source =
     from === undefined
       ? { linked: true, sizeBytes: await bucket.head(blobKey(digest), wait) }
       : await findBlob(bucket, from, digest, wait)
   if (!source.linked || source.sizeBytes === undefined) return false
-  await bucket.write(layerLinkKey(name, digest), linkContent(digest), wait)
+  await linkBlob(bucket, name, digest, wait)
   return true
 }

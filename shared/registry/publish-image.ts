@@ -67,12 +67,13 @@ export function createPublisher(deps: PublisherDeps): Publisher {
       const image = await imageIn(bucket, name, digest, wait)
       if (image === undefined) return undefined
       const { root, files } = await rootOf(bucket, image, wait)
-      if (isPublic(access, name)) await store.publish({ root: root.cid, blocks: root.blocks, files }, wait)
       await Promise.all([
         writeImageRecord(bucket, root.cid, image, wait),
         writeRoot(bucket, digest, root.cid, wait),
         addToView(bucket, digest, name, wait),
       ])
+      // After its view: who takes images off IPFS looks there before and after (reconcile-ipfs.ts).
+      if (isPublic(access, name)) await store.publish({ root: root.cid, blocks: root.blocks, files }, wait)
       return root.cid
     },
 

@@ -4,8 +4,10 @@
 import { LRUCache } from 'lru-cache'
 import { createLeafHasher, type LeafHasher } from '../ipfs/leaf-hasher.ts'
 import { writeLeaves } from '../ipfs/leaves.ts'
+import { refuseBlocked } from './blocked.ts'
+import { linkBlob } from './link-blob.ts'
 import type { Publisher } from './publish-image.ts'
-import { blobKey, layerLinkKey, linkContent } from '../layout/keys.ts'
+import { blobKey } from '../layout/keys.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
 import type { Hasher, RunningHash } from '../ports/hasher.ts'
 import { orAborted } from '../ports/or-aborted.ts'
@@ -32,7 +34,7 @@ export interface PushBlob {
   status(name: RepositoryName, id: string, wait: Wait): Promise<number>
   /** Adds bytes; returns how many there are now. */
   append(name: RepositoryName, id: string, chunk: Chunk, wait: Wait): Promise<number>
-  /** Adds the last bytes, checks the digest and publishes. When it resolves the blob is durable and belongs to `name`. */
+  /** Adds the last bytes, checks the digest and publishes. When it resolves the blob is durable and belongs to `name`. Rejects with BlockedContent. */
   finish(name: RepositoryName, id: string, digest: Digest, chunk: Chunk, wait: Wait): Promise<void>
   /** Takes a whole blob in one request (POST with a digest). A failure leaves nothing behind. */
   whole(name: RepositoryName, digest: Digest, chunk: Chunk, wait: Wait): Promise<void>
@@ -159,6 +161,7 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
   async function finish(name: RepositoryName, id: string, digest: Digest, chunk: Chunk, wait: Wait) {
     await turns.take(id, wait, async (turn) => {
       const before = await sizeOf(name, id, turn)
+      await refuseBlocked(bucket, [digest], turn)
       const sizeBytes = await add(id, before, chunk, turn)
       const { hash, leaves } = await hashed(id, algorithmOf(digest), sizeBytes, turn)
       const actual = hash.digest()
@@ -172,7 +175,7 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
       await uploads.publish(id, blobKey(digest), turn)
       // The session is over: what interrupted us now would find nothing to go on with.
       if (leaves !== undefined) await writeLeaves(bucket, digest, sizeBytes, await leaves.end(), unhurried)
-      await bucket.write(layerLinkKey(name, digest), linkContent(digest), unhurried)
+      await linkBlob(bucket, name, digest, unhurried)
       publisher?.blobPushed(name, digest, sizeBytes)
     })
   }

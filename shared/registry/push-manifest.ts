@@ -9,7 +9,9 @@ import { algorithmOf, type Digest, digestOf } from '../protocol/digest.ts'
 import { OciError } from '../protocol/errors.ts'
 import { parseManifest, type Part } from '../protocol/manifest.ts'
 import type { Reference, RepositoryName, Tag } from '../protocol/names.ts'
-import { hasBlob } from './links.ts'
+import { BlockedContent, refuseBlocked } from './blocked.ts'
+import { deleteManifest } from './delete.ts'
+import { hasBlob, hasManifest } from './links.ts'
 import { recordReferrer } from './referrers.ts'
 
 /** Looks into the bucket at once; a manifest of 4 MiB can name 25,000 blobs. */
@@ -45,7 +47,8 @@ export interface PushRules {
  * The order of writes makes a crash at any point leave garbage, never a name without content: bytes, then the image on IPFS, then the entry among
  * its subject's referrers (which counts only with the revision link), then the revision link, then tags. Of the tag, `current` comes before `index`, so that a tag's folder exists exactly where the tag does
  * (decision 0002).
- * @throws OciError MANIFEST_INVALID, DIGEST_INVALID, MANIFEST_BLOB_UNKNOWN; nothing was written then
+ * @throws OciError MANIFEST_INVALID, DIGEST_INVALID, MANIFEST_BLOB_UNKNOWN, DENIED where it or a part of it is blocked;
+ * nothing was written then
  */
 export async function pushManifest(
   bucket: Bucket,
@@ -59,6 +62,8 @@ export async function pushManifest(
     throw new OciError('DIGEST_INVALID', `the manifest's digest is ${digest}, not ${reference.digest}`)
   }
   const manifest = parseManifest(bytes, push.contentType)
+  const all: [Digest, ...Digest[]] = [digest, ...new Set(manifest.parts.map((part) => part.digest))]
+  await refuseBlocked(bucket, all, wait)
   if (!rules.allowSparse) await refuseMissingBlobs(bucket, name, manifest.parts, wait)
 
   await bucket.write(blobKey(digest), bytes, wait)
@@ -73,7 +78,26 @@ export async function pushManifest(
     await bucket.write(tagLinkKey(name, tag), linkContent(digest), wait)
     await bucket.write(tagIndexLinkKey(name, tag, digest), linkContent(digest), wait)
   }
+  await takeBackBlocked(bucket, name, all, rules, wait)
   return { digest, root, subject }
+}
+
+/** Who blocks it marks it first, and then takes its names away: those that came meanwhile are ours to take back. */
+async function takeBackBlocked(
+  bucket: Bucket,
+  name: RepositoryName,
+  [digest, ...parts]: readonly [Digest, ...Digest[]],
+  { publisher }: PushRules,
+  wait: Wait,
+): Promise<void> {
+  try {
+    await refuseBlocked(bucket, [digest, ...parts], wait)
+  } catch (error) {
+    if (!(error instanceof BlockedContent)) throw error
+    if (await hasManifest(bucket, name, digest, wait)) await deleteManifest(bucket, name, digest, wait)
+    await publisher?.withdraw(name, digest, wait)
+    throw error
+  }
 }
 
 /** A blob must belong to this repository, unless each descriptor of it says where else it can be fetched. */

@@ -1,0 +1,82 @@
+// What verbs that work on the bucket and end do the same way: the bucket, what to say while they work, and an end when
+// they are told to stop.
+
+import { stat } from 'node:fs/promises'
+import type { AccessRules } from '../../shared/auth/access.ts'
+import type { Bucket, Wait } from '../../shared/ports/bucket.ts'
+import type { Log } from '../../shared/ports/log.ts'
+import { isMissing } from '../bucket/durable-folder.ts'
+import { accessAt, bucketFolder } from '../config/addresses.ts'
+import type { Config } from '../config/schema.ts'
+import { openBucket } from './open-bucket.ts'
+import { createProgress, type Progress } from './progress.ts'
+import { systemClock } from './system-ports.ts'
+
+export interface VerbRun {
+  readonly config: Config
+  readonly folder: string
+  readonly bucket: Bucket
+  /** As at the origin. */
+  readonly access: AccessRules
+  readonly log: Log
+  readonly progress: Progress
+  /** Aborted by SIGINT and SIGTERM. */
+  readonly wait: Wait
+}
+
+export interface VerbNeeds {
+  /** Whether it is refused where the registry is read-only. */
+  readonly writes: boolean
+  /** Whether a bucket that is not there yet is made. */
+  readonly makesBucket?: boolean
+}
+
+/** Rejects with an Error that says what to do, and as the work does. */
+export async function runVerb<Result>(
+  config: Config,
+  { writes, makesBucket = false }: VerbNeeds,
+  work: (run: VerbRun) => Promise<Result>,
+): Promise<Result> {
+  const folder = bucketFolder(config)
+  if (writes && config.access.read_only)
+    throw new Error('access.read_only is set, so nothing may be changed; set it to false for this')
+  if (!makesBucket && !(await isFolder(folder)))
+    throw new Error(
+      `there is no bucket at ${folder}; name the data folder by --data-dir, or the bucket by --bucket-folder`,
+    )
+  const access = accessAt(config, 'origin.listen', config.origin.listen)
+  const stopped = new AbortController()
+  const stop = () => stopped.abort(new Error('stopped before it was done'))
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+  const progress = createProgress(process.stderr, systemClock)
+  try {
+    const bucket = await openBucket(config, folder)
+    return await work({ config, folder, bucket, access, log: verbLog, progress, wait: stopped })
+  } finally {
+    progress.end()
+    process.off('SIGINT', stop)
+    process.off('SIGTERM', stop)
+  }
+}
+
+/** Faults for the person at the terminal; the result alone is on standard output. */
+const verbLog: Log = {
+  info() {},
+  warn: say,
+  error: say,
+}
+
+function say(message: string, fields: object, error?: unknown): void {
+  const parts = [message, ...Object.values(fields).map(String), error instanceof Error ? error.message : undefined]
+  process.stderr.write(`mirrorball: ${parts.filter((part) => part !== undefined).join(': ')}\n`)
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory()
+  } catch (error) {
+    if (isMissing(error)) return false
+    throw error
+  }
+}
