@@ -1,7 +1,6 @@
 // What is written for people: whole under its name, or not there at all. Written beside its place, synced, and renamed.
 
 import { randomUUID } from 'node:crypto'
-import { createWriteStream } from 'node:fs'
 import { mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -66,7 +65,9 @@ async function beside(path: string, work: (temporary: string) => Promise<void>):
 }
 
 async function writeSynced(file: string, bytes: AsyncIterable<Uint8Array>, { signal }: Wait): Promise<void> {
-  await pipeline(bytes, createWriteStream(file, { flags: 'wx', flush: true }), { signal })
+  // Made before anything can fail: a stream that makes it might do so after it was removed.
+  const handle = await open(file, 'wx')
+  await pipeline(bytes, handle.createWriteStream({ flush: true }), { signal })
 }
 
 async function syncFolder(folder: string): Promise<void> {

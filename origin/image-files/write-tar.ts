@@ -17,6 +17,7 @@ export async function* tarOf(entries: AsyncIterable<LayoutEntry>): AsyncGenerato
     for await (const { path, sizeBytes, bytes } of entries) {
       const entry = tar.entry({ name: path, size: sizeBytes, mode: 0o644, mtime: new Date(0) })
       const ended = once(entry, 'finish')
+      ended.catch(() => {}) // It fails with the tar, where the bytes do.
       for await (const chunk of bytes) if (!entry.write(chunk)) await once(entry, 'drain')
       entry.end(undefined)
       await ended

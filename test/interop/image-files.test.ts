@@ -1,0 +1,161 @@
+// Images on their way without a registry, between us, Kubo and skopeo.
+
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { missingClients, describeWith, runClient } from '../support/clients/programs.ts'
+import { makeImage, makeIndex } from '../support/image.ts'
+import { imageVectors } from '../support/ipfs-vectors.ts'
+import { type Kubo, startKubo } from '../support/kubo.ts'
+import { layoutDigest, readImage, readIndex } from '../support/oci-layout.ts'
+import { filesIn } from '../support/registry-content.ts'
+import { startStack, type Stack, temporaryFolder } from '../support/stack.ts'
+import { linesOf, runVerb } from '../support/verbs.ts'
+import { pushVector } from '../e2e/content-names.suite.ts'
+
+const mebibyte = 1024 * 1024
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>
+let stack: Stack
+
+beforeAll(async () => {
+  ;[folder, stack] = [await temporaryFolder(), await startStack('node')]
+})
+
+afterAll(async () => {
+  await stack.stop()
+  await folder.remove()
+})
+
+const newFolder = async () => {
+  const path = join(folder.path, crypto.randomUUID())
+  await mkdir(path)
+  return path
+}
+
+/** It would compress layers otherwise. */
+const skopeoCopy = (...args: readonly string[]) =>
+  runClient('skopeo', ['--insecure-policy', 'copy', '--all', '--preserve-digests', ...args])
+
+describeWith(['ipfs'], 'a CAR and Kubo', () => {
+  let kubo: Kubo
+  let ipfs: (...args: readonly string[]) => Promise<string>
+
+  beforeAll(async () => {
+    kubo = await startKubo()
+    const { port } = new URL(kubo.url)
+    ipfs = (...args) => runClient('ipfs', ['--api', `/ip4/127.0.0.1/tcp/${port}`, ...args])
+  })
+
+  afterAll(() => kubo.stop())
+
+  /** By the RPC: the program prints the CAR. */
+  const dagExport = async (root: string, file: string) => {
+    const answer = await fetch(`${kubo.url}/api/v0/dag/export?arg=${root}`, { method: 'POST' })
+    await writeFile(file, new Uint8Array(await answer.arrayBuffer()))
+  }
+
+  test.each(imageVectors.map((image, at) => [image.name, image, at] as const))(
+    'the image "%s" is imported, and what Kubo then gives is the layout that is exported',
+    async (_, image, at) => {
+      const [name, own] = [`vectors/image-${at}`, await newFolder()]
+      await pushVector(stack.originUrl, name, image)
+      const [car, layout, got] = ['image.car', 'layout', 'got'].map((file) => join(own, file)) as [
+        string,
+        string,
+        string,
+      ]
+      for (const file of [car, layout]) await linesOf(runVerb(stack.dataFolder, 'export', `${name}:v1`, file))
+      expect(await ipfs('dag', 'import', car)).toContain(image.root)
+      expect(await ipfs('pin', 'ls', '--type', 'recursive')).toContain(image.root)
+      await ipfs('get', `/ipfs/${image.root}`, '--output', got)
+      const [ours, theirs] = [await filesIn(layout), await filesIn(got)]
+      expect(theirs).toMatchObject(ours)
+      const rest = Object.keys(theirs).filter((path) => ours[path] === undefined)
+      expect(rest.filter((path) => !/^(?:_manifests|_layers)\/|^disco\.json$/.test(path))).toEqual([])
+      // The same root again, from Kubo's own hands.
+      const back = join(own, 'back.car')
+      await dagExport(image.root, back)
+      expect(await linesOf(runVerb(await newFolder(), 'import', back))).toEqual([image.manifestDigest, image.root])
+    },
+  )
+
+  test('a layout that was added to Kubo as it is comes back as its image', async () => {
+    const own = await newFolder()
+    const image = await makeImage(join(own, 'layout'), 'added as it is', [3 * mebibyte, 1000])
+    for (const options of [['--cid-version=1'], ['--cid-version=0', '--chunker=size-262144']]) {
+      const root = (await ipfs('add', '-r', '-Q', ...options, join(own, 'layout'))).trim()
+      const car = join(own, `${root}.car`)
+      await dagExport(root, car)
+      const data = await newFolder()
+      const [digest, cid] = await linesOf(runVerb(data, 'import', car))
+      expect([digest, cid]).toEqual([image.manifest.digest, expect.stringMatching(/^bafybei/)])
+      const again = join(data, 'again')
+      await linesOf(runVerb(data, 'export', cid ?? '', again))
+      expect(await readImage(again, image.manifest.digest)).toMatchObject({ manifestDigest: image.manifest.digest })
+    }
+  })
+
+  test.skipIf(missingClients('skopeo') !== undefined)(
+    'what Kubo gives is a layout that skopeo copies from',
+    async () => {
+      const own = await newFolder()
+      const image = await makeImage(join(own, 'made'), 'through Kubo to skopeo', [3 * mebibyte, 1000])
+      const [digest, root = ''] = await linesOf(
+        runVerb(stack.dataFolder, 'import', join(own, 'made'), 'through/kubo:v1'),
+      )
+      await linesOf(runVerb(stack.dataFolder, 'export', 'through/kubo:v1', join(own, 'image.car')))
+      await ipfs('dag', 'import', join(own, 'image.car'))
+      await ipfs('get', `/ipfs/${root}`, '--output', join(own, 'got'))
+      await skopeoCopy(`oci:${join(own, 'got')}`, `oci:${join(own, 'copy')}:latest`)
+      expect([digest, await layoutDigest(join(own, 'copy'))]).toEqual([image.manifest.digest, image.manifest.digest])
+      await readImage(join(own, 'copy'), image.manifest.digest)
+    },
+  )
+})
+
+describeWith(['skopeo'], 'what skopeo made', () => {
+  test.each(['oci', 'oci-archive'])('an image of several architectures as %s', async (transport) => {
+    const own = await newFolder()
+    const index = await makeIndex(join(own, 'made'), `made for ${transport}`, [2 * mebibyte, 5], ['amd64', 'arm64'])
+    const made = join(own, 'made-by-skopeo')
+    await skopeoCopy(`oci:${index.folder}:latest`, `${transport}:${made}:some:tag`)
+    const lines = await linesOf(runVerb(stack.dataFolder, 'import', made, `skopeo/${transport}`))
+    expect(lines).toEqual([index.index.digest, expect.stringMatching(/^bafybei/)])
+    const reference = `${new URL(stack.edgeUrl).host}/skopeo/${transport}:latest`
+    const pulled = join(own, 'pulled')
+    await skopeoCopy('--src-tls-verify=false', `docker://${reference}`, `oci:${pulled}:x`)
+    expect(await readIndex(pulled, index.index.digest)).toMatchObject({ indexDigest: index.index.digest })
+  })
+
+  test('a layout of two images, of which one is chosen', async () => {
+    const own = await newFolder()
+    const images = [
+      await makeImage(join(own, 'a'), 'the first of two', [1000]),
+      await makeImage(join(own, 'b'), 'the second of two', [2000]),
+    ]
+    for (const image of images)
+      await skopeoCopy(`oci:${image.folder}:latest`, `oci:${join(own, 'both')}:${image.manifest.digest.slice(7, 12)}`)
+    const { code, stderr } = await runVerb(stack.dataFolder, 'import', join(own, 'both'), 'skopeo/both')
+    expect(code).toBe(1)
+    for (const { manifest } of images) expect(stderr).toContain(manifest.digest)
+    for (const { manifest } of images) {
+      const lines = await linesOf(
+        runVerb(stack.dataFolder, 'import', join(own, 'both'), 'skopeo/both', '--digest', manifest.digest),
+      )
+      expect(lines[0]).toBe(manifest.digest)
+    }
+  })
+
+  test.each(['layout', 'layout.tar'])('skopeo copies from what is exported as %s', async (file) => {
+    const own = await newFolder()
+    const image = await makeImage(join(own, 'made'), `exported as ${file}`, [3 * mebibyte, 1000])
+    await linesOf(runVerb(stack.dataFolder, 'import', image.folder, 'for/skopeo'))
+    const exported = join(own, file)
+    await linesOf(runVerb(stack.dataFolder, 'export', 'for/skopeo', exported))
+    const transport = file.endsWith('.tar') ? 'oci-archive' : 'oci'
+    await skopeoCopy(`${transport}:${exported}`, `oci:${join(own, 'copy')}:latest`)
+    expect(await layoutDigest(join(own, 'copy'))).toBe(image.manifest.digest)
+    await readImage(join(own, 'copy'), image.manifest.digest)
+  })
+})
