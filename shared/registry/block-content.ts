@@ -9,9 +9,9 @@ import type { Cid } from '../protocol/cid.ts'
 import type { Digest } from '../protocol/digest.ts'
 import { UpstreamError } from '../protocol/errors.ts'
 import { parseRootCid } from '../protocol/names.ts'
-import { type Blockable, listMarks, readMark, removeMark, writeMark } from './blocked.ts'
+import { type Blockable, listMarks, nameOf, readMark, removeMark, writeMark } from './blocked.ts'
 import { removeFromViews } from './content-view.ts'
-import { deleteManifest } from './delete.ts'
+import { removeManifest } from './delete.ts'
 import { readImageRecord, readRoot } from './image-record.ts'
 import { hasBlob, hasManifest } from './links.ts'
 import { allRepositories } from './list-repositories.ts'
@@ -74,10 +74,6 @@ export async function unblockContent(bucket: Bucket, what: Blockable, wait: Wait
   return removed
 }
 
-export function nameOf(what: Blockable): string {
-  return what.kind === 'digest' ? what.digest : what.root
-}
-
 /** An image under its root and its digest, as far as they are known. */
 async function everyNameOf(bucket: Bucket, what: Blockable, wait: Wait): Promise<Blockable[]> {
   const record = what.kind === 'root' ? await readImageRecord(bucket, what.root, wait) : undefined
@@ -97,7 +93,7 @@ async function takeNamesAway({ bucket, onProgress }: BlockDeps, digest: Digest, 
       hasManifest(bucket, name, digest, wait),
       hasBlob(bucket, name, digest, wait),
     ])
-    if (asManifest) await deleteManifest(bucket, name, digest, wait)
+    if (asManifest) await removeManifest(bucket, name, digest, wait)
     if (asBlob) await bucket.remove(layerLinkKey(name, digest), wait)
     if (asManifest || asBlob) had += 1
     repositories += 1

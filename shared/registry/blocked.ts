@@ -26,11 +26,19 @@ export interface BlockMark {
 
 /** What was asked for is blocked. */
 export class BlockedContent extends OciError {
-  constructor(what: string, reason: string | undefined) {
-    super('DENIED', `${what} is blocked here${reason === undefined ? '' : `: ${reason}`}`, {
+  readonly what: Blockable
+
+  constructor(what: Blockable, reason: string | undefined) {
+    super('DENIED', `${nameOf(what)} is blocked here${reason === undefined ? '' : `: ${reason}`}`, {
       summary: 'this content is blocked here',
     })
+    this.what = what
   }
+}
+
+/** As people write it. */
+export function nameOf(what: Blockable): string {
+  return what.kind === 'digest' ? what.digest : what.root
 }
 
 /** Bytes; the reason is some words. */
@@ -98,10 +106,11 @@ export async function refuseBlockedRoot(bucket: BucketReader, root: Cid, wait: W
   await refuseMarked(bucket, { kind: 'root', root }, wait)
 }
 
-async function refuseMarked(bucket: BucketReader, what: Blockable, wait: Wait): Promise<void> {
+/** The same for either. */
+export async function refuseMarked(bucket: BucketReader, what: Blockable, wait: Wait): Promise<void> {
   if ((await bucket.head(keyOf(what), wait)) === undefined) return
   const mark = await readMark(bucket, what, wait)
-  if (mark !== undefined) throw new BlockedContent(what.kind === 'digest' ? what.digest : what.root, mark.reason)
+  if (mark !== undefined) throw new BlockedContent(what, mark.reason)
 }
 
 function keyOf(what: Blockable) {

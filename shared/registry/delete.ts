@@ -48,6 +48,11 @@ async function removeTag(bucket: Bucket, name: RepositoryName, tag: Tag, wait: W
  */
 export async function deleteManifest(bucket: Bucket, name: RepositoryName, digest: Digest, wait: Wait): Promise<void> {
   if (!(await hasManifest(bucket, name, digest, wait))) throw manifestUnknown(name, { kind: 'digest', digest })
+  await removeManifest(bucket, name, digest, wait)
+}
+
+/** The same, for what may be there only in part. */
+export async function removeManifest(bucket: Bucket, name: RepositoryName, digest: Digest, wait: Wait): Promise<void> {
   const subject = await subjectOf(bucket, digest, wait)
   const tags = await tagsAfter(bucket, name, undefined, wait)
   const named = await pMap(tags, (tag) => readTag(bucket, name, tag, wait), { concurrency: readsAtOnce })

@@ -17,7 +17,7 @@ import { algorithmOf, type Digest, digestOf } from '../protocol/digest.ts'
 import { OciError } from '../protocol/errors.ts'
 import { type Manifest, manifestLimitBytes, parseManifest } from '../protocol/manifest.ts'
 import { walk, walkLimit } from '../protocol/walk.ts'
-import { BlockedContent, refuseBlocked, refuseBlockedRoot } from './blocked.ts'
+import { BlockedContent, refuseBlocked, refuseBlockedRoot, refuseMarked } from './blocked.ts'
 import { writeFetched } from './content-view.ts'
 import { createFlights, type FlightLimits } from './flights.ts'
 import { type ImageRecord, readRoot, type RecordedDigest, writeImageRecord, writeRoot } from './image-record.ts'
@@ -192,7 +192,9 @@ export function createImageFetcher(deps: FetchDeps): ImageFetcher {
     async image(root, wait) {
       await refuseBlockedRoot(bucket, root, wait)
       const missed = misses.get(root)
-      if (missed !== undefined) throw missed
+      // What it was found to be made of may have been let back.
+      if (missed instanceof BlockedContent) await refuseMarked(bucket, missed.what, wait)
+      else if (missed !== undefined) throw missed
       try {
         await orAborted(
           wait.signal,
@@ -303,7 +305,7 @@ export function imageOf(top: Digest, manifests: Manifests, limits: Pick<FetchLim
 function refusalOf(code: 'MANIFEST_UNKNOWN' | 'BLOB_UNKNOWN', what: string, error: unknown): OciError | undefined {
   if (error instanceof NotFoundOnIpfs)
     return new OciError(code, `${what} is not here, and no source of IPFS has it (asked for ${error.waitedMs} ms)`)
-  if (error instanceof BlockedContent) return undefined
+  if (error instanceof BlockedContent) return error
   if (error instanceof OciError)
     return new OciError(code, `${what} has a manifest that cannot be taken: ${error.detail}`)
   if (error instanceof NotTaken || error instanceof UnusableContent || error instanceof WrongContent)

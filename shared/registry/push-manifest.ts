@@ -10,8 +10,8 @@ import { OciError } from '../protocol/errors.ts'
 import { parseManifest, type Part } from '../protocol/manifest.ts'
 import type { Reference, RepositoryName, Tag } from '../protocol/names.ts'
 import { BlockedContent, refuseBlocked } from './blocked.ts'
-import { deleteManifest } from './delete.ts'
-import { hasBlob, hasManifest } from './links.ts'
+import { removeManifest } from './delete.ts'
+import { hasBlob } from './links.ts'
 import { recordReferrer } from './referrers.ts'
 
 /** Looks into the bucket at once; a manifest of 4 MiB can name 25,000 blobs. */
@@ -94,7 +94,7 @@ async function takeBackBlocked(
     await refuseBlocked(bucket, [digest, ...parts], wait)
   } catch (error) {
     if (!(error instanceof BlockedContent)) throw error
-    if (await hasManifest(bucket, name, digest, wait)) await deleteManifest(bucket, name, digest, wait)
+    await removeManifest(bucket, name, digest, wait)
     await publisher?.withdraw(name, digest, wait)
     throw error
   }

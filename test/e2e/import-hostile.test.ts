@@ -241,8 +241,7 @@ describe('a CAR', () => {
     await linesOf(runVerb(folder.path, 'export', 'good/image', file))
     before = await filesIn(bucket)
     const blocks: CarBlock[] = []
-    for await (const block of (await CarReader.fromBytes(await readFile(file))).blocks())
-      blocks.push(block as unknown as CarBlock)
+    for await (const block of (await CarReader.fromBytes(await readFile(file))).blocks()) blocks.push(block)
     return blocks
   }
 

@@ -2,7 +2,7 @@
 
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { missingClients, describeWith, runClient } from '../support/clients/programs.ts'
 import { makeImage, makeIndex } from '../support/image.ts'
 import { imageVectors } from '../support/ipfs-vectors.ts'
