@@ -32,7 +32,7 @@ export async function deleteTag(bucket: Bucket, name: RepositoryName, tag: Tag, 
 }
 
 /** Its history first: while `current` is there the tag is, and a delete that broke off can be repeated (decision 0002). */
-async function removeTag(bucket: Bucket, name: RepositoryName, tag: Tag, wait: Wait): Promise<void> {
+export async function removeTag(bucket: Bucket, name: RepositoryName, tag: Tag, wait: Wait): Promise<void> {
   for await (const algorithm of bucket.list(tagIndexPrefix(name, tag), '', wait)) {
     for await (const digest of bucket.list(algorithm.path as KeyPrefix, '', wait)) {
       await bucket.remove(linkIn(digest.path), wait)

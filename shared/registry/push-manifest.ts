@@ -10,8 +10,8 @@ import { OciError } from '../protocol/errors.ts'
 import { parseManifest, type Part } from '../protocol/manifest.ts'
 import type { Reference, RepositoryName, Tag } from '../protocol/names.ts'
 import { BlockedContent, refuseBlocked } from './blocked.ts'
-import { removeManifest } from './delete.ts'
-import { hasBlob } from './links.ts'
+import { removeManifest, removeTag } from './delete.ts'
+import { hasBlob, readTag } from './links.ts'
 import { recordReferrer } from './referrers.ts'
 
 /** Looks into the bucket at once; a manifest of 4 MiB can name 25,000 blobs. */
@@ -78,7 +78,7 @@ export async function pushManifest(
     await bucket.write(tagLinkKey(name, tag), linkContent(digest), wait)
     await bucket.write(tagIndexLinkKey(name, tag, digest), linkContent(digest), wait)
   }
-  await takeBackBlocked(bucket, name, all, rules, wait)
+  await takeBackBlocked(bucket, name, { all, tags }, rules, wait)
   return { digest, root, subject }
 }
 
@@ -86,15 +86,19 @@ export async function pushManifest(
 async function takeBackBlocked(
   bucket: Bucket,
   name: RepositoryName,
-  [digest, ...parts]: readonly [Digest, ...Digest[]],
+  { all, tags }: { readonly all: readonly [Digest, ...Digest[]]; readonly tags: ReadonlySet<Tag> },
   { publisher }: PushRules,
   wait: Wait,
 ): Promise<void> {
   try {
-    await refuseBlocked(bucket, [digest, ...parts], wait)
+    await refuseBlocked(bucket, all, wait)
   } catch (error) {
     if (!(error instanceof BlockedContent)) throw error
+    const [digest] = all
     await removeManifest(bucket, name, digest, wait)
+    // One that was taken away between its two links has a half left, which would be listed.
+    for (const tag of tags)
+      if ((await readTag(bucket, name, tag, wait)) === undefined) await removeTag(bucket, name, tag, wait)
     await publisher?.withdraw(name, digest, wait)
     throw error
   }
