@@ -19,6 +19,8 @@ export interface ContentView {
    * outside, and only what came with it, or with another image from outside, may.
    */
   readonly published: boolean
+  /** Whether only its having come from outside keeps it here, and that should be renewed now that it is asked for. */
+  readonly isAging: boolean
 }
 
 /** Where views are found; an edge remembers them for a while. */
@@ -40,12 +42,17 @@ export async function findView(deps: ViewDeps, name: ContentName, wait: Wait): P
   const root = name.kind === 'cid' ? name.root : await readRoot(bucket, name.digest, wait)
   const image = root === undefined ? undefined : await readImageRecord(bucket, root, wait)
   if (root === undefined || image === undefined) return undefined
-  const [published, fetched] = await Promise.all([
+  const [published, fetchedMs] = await Promise.all([
     isPublished(deps, image.digest, wait),
-    isFetched(deps, image.digest, wait),
+    readFetched(bucket, image.digest, wait),
   ])
-  return published || fetched ? { root, image, published } : undefined
+  const ageMs = fetchedMs === undefined ? Number.POSITIVE_INFINITY : deps.clock.now() - fetchedMs
+  if (!published && ageMs >= deps.keepFetchedMs) return undefined
+  return { root, image, published, isAging: !published && ageMs > Math.min(renewAfterMs, deps.keepFetchedMs / 2) }
 }
+
+/** Milliseconds: a mark is written once a day at most. */
+const renewAfterMs = 24 * 3600_000
 
 /** Whether a repository that anonymous may pull holds the manifest. An entry of the view counts only with its link. */
 export async function isPublished(
@@ -60,14 +67,8 @@ export async function isPublished(
   return false
 }
 
-/** Whether an image came from outside, and was asked for since not too long ago. */
-async function isFetched({ bucket, clock, keepFetchedMs }: ViewDeps, manifest: Digest, wait: Wait): Promise<boolean> {
-  const lastMs = await readFetched(bucket, manifest, wait)
-  return lastMs !== undefined && clock.now() - lastMs < keepFetchedMs
-}
-
 /** When content was last fetched from outside: ms since 1970. Of an image it is its manifest's. */
-export async function readFetched(bucket: BucketReader, digest: Digest, wait: Wait): Promise<number | undefined> {
+async function readFetched(bucket: BucketReader, digest: Digest, wait: Wait): Promise<number | undefined> {
   const bytes = await bucket.read(fetchedKey(digest), markLimitBytes, wait)
   const ms = bytes === undefined ? Number.NaN : Date.parse(new TextDecoder().decode(bytes))
   return Number.isNaN(ms) ? undefined : ms
