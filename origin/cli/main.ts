@@ -13,6 +13,7 @@ const main = defineCommand({
     bucket: async () => (await import('./bucket.ts')).default,
     origin: async () => (await import('./origin.ts')).default,
     edge: async () => (await import('./edge.ts')).default,
+    swarm: async () => (await import('./swarm.ts')).default,
     config: async () => (await import('./config.ts')).default,
   },
 })

@@ -1,21 +1,16 @@
 // The origin process: takes pushes and answers for everything.
 
 import { createOriginApp } from '../../shared/http/origin-app.ts'
-import type { Bucket } from '../../shared/ports/bucket.ts'
-import { deadline } from '../../shared/ports/clock.ts'
-import { UpstreamError } from '../../shared/protocol/errors.ts'
-import { hasFormat, writeFormat } from '../../shared/registry/bucket-format.ts'
 import { findView } from '../../shared/registry/content-view.ts'
 import { createPushBlob } from '../../shared/registry/push-blob.ts'
 import { startUploadExpiry } from '../../shared/registry/upload-expiry.ts'
 import { folderReadable, folderWritable } from '../bucket/folder-checks.ts'
-import { createFsBucket, createFsBucketReader } from '../bucket/fs-bucket.ts'
-import { readOnlyBucket } from '../bucket/read-only-bucket.ts'
 import { createFsUploads } from '../upload/fs-uploads.ts'
 import { nodeHasher } from '../upload/node-hasher.ts'
 import { accessAt, bucketFolder, formatAddress, keepFetchedMs } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
 import { startIpfs } from './ipfs.ts'
+import { openBucket } from './open-bucket.ts'
 import { measuredAt, serve } from './serve.ts'
 import type { Running } from './service.ts'
 import { createLog, systemClock, systemRandom } from './system-ports.ts'
@@ -73,22 +68,5 @@ export async function startOrigin(config: Config): Promise<Running> {
       await Promise.all([expiry?.stop(), serving.stop()])
       await ipfs.stop()
     },
-  }
-}
-
-/** The folder as a bucket, of a format that we know. Nothing is written before that is certain. */
-async function openBucket(config: Config, folder: string): Promise<Bucket> {
-  const { request_timeout_ms: timeoutMs } = config.origin
-  const slow = () => new UpstreamError('bucket', `no answer within ${timeoutMs} ms`)
-  const limit = deadline(systemClock, timeoutMs, undefined, slow)
-  try {
-    const reader = createFsBucketReader({ folder })
-    const known = await hasFormat(reader, limit)
-    if (config.access.read_only) return readOnlyBucket(reader)
-    const bucket = await createFsBucket({ folder, random: systemRandom })
-    if (!known) await writeFormat(bucket, limit)
-    return bucket
-  } finally {
-    limit.clear()
   }
 }
