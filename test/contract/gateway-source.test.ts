@@ -1,19 +1,30 @@
 // Trustless gateways that misbehave in every way, over real HTTP: with an honest one behind it the file comes out right;
 // alone, each gives its error within the time limits, and nothing unverified gets out.
 
+import { createHash } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { CID } from 'multiformats/cid'
+import * as Digest from 'multiformats/hashes/digest'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createGatewaySource } from '../../origin/ipfs/gateway-source.ts'
 import { systemClock } from '../../origin/process/system-ports.ts'
 import { NotFoundOnIpfs } from '../../shared/ipfs/content-errors.ts'
+import { cidText } from '../../shared/ipfs/verify-block.ts'
 import { createVerifiedReader } from '../../shared/ipfs/verified-blocks.ts'
 import type { BlockSource } from '../../shared/ports/block-source.ts'
 import type { Cid } from '../../shared/protocol/cid.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 import { addDirectory, addFile, balanced, type Blocks, fixedSize, sha256Hex, someBytes } from '../support/dag.ts'
-import { type CarEntry, type Gateway, type GatewayManners, lengthOf, startGateway } from '../support/gateway.ts'
+import {
+  type CarEntry,
+  carHeader,
+  type Gateway,
+  type GatewayManners,
+  lengthOf,
+  startGateway,
+} from '../support/gateway.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
 
@@ -158,6 +169,23 @@ describe('a gateway that is right', () => {
     expect(gateway.requests.length).toBeLessThanOrEqual(requests)
   })
 
+  test('gives a file of many levels as one CAR, since its nodes are asked for in the order of the CAR', async () => {
+    const has: Blocks = new Map()
+    const cid = await addFile(has, someBytes(5_999_000, 9), { chunker: fixedSize(20_000), layout: balanced(4) })
+    const large = await addFile(has, someBytes(25_000_000, 8), { chunker: fixedSize(250_000), layout: balanced(4) })
+    for (const each of [cid, large]) {
+      const gateway = await gatewayOf({}, has)
+      const reader = createVerifiedReader({
+        sources: [sourceOf(gateway.url, patient)],
+        clock: systemClock,
+        log: createRecordingLog(),
+      })
+      const { body } = await reader.file({ top: each, cid: each, maxBytes: 1e9 }, wait)
+      await body.pipeTo(new WritableStream())
+      expect(gateway.requests).toHaveLength(2)
+    }
+  })
+
   test('gives a directory by its nodes, and not all that lies in it', async () => {
     const has: Blocks = new Map()
     const root = await addDirectory(has, { 'a/large': someBytes(3_000_000), 'b/small': someBytes(100) })
@@ -223,23 +251,23 @@ describe('a CAR that is not as it should be, from a gateway whose blocks are rig
     ['has only the root', { arrange: (entries) => entries.slice(0, 1) }],
     ['has an endless header', { car: () => endless(lengthOf(2 ** 40)) }],
     ['has a header of zeros', { car: () => endless(new Uint8Array(10)) }],
-    ['announces a block of 4 GiB', { car: (bytes) => announcing(bytes) }],
+    ['announces a block of 4 GiB', { car: () => announcing() }],
     [
       'has a block of 3 MiB',
       { arrange: (entries) => [...entries.slice(0, 5), stray(1, 3 * 1024 * 1024), ...entries.slice(5)] },
     ],
   ]
 
-  function stray(seed: number, sizeBytes = 1000) {
-    return {
-      cid: leafOf(0).replace(/.{8}$/, String(10_000_000 + seed).replaceAll(/[0189]/g, 'a')) as Cid,
-      bytes: someBytes(sizeBytes, seed + 1),
-    }
+  function stray(seed: number, sizeBytes = 1000): CarEntry {
+    const bytes = someBytes(sizeBytes, seed + 1)
+    const digest = createHash('sha256').update(bytes).digest()
+    return { cid: cidText(CID.createV1(0x55, Digest.create(0x12, digest))), bytes }
   }
 
-  async function* announcing(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    yield* firstBytes(bytes, 59)
-    yield* endless(lengthOf(4 * 1024 ** 3))
+  async function* announcing(): AsyncGenerator<Uint8Array> {
+    yield carHeader(file)
+    yield lengthOf(4 * 1024 ** 3)
+    yield* endless(CID.parse(leafOf(0)).bytes)
   }
 
   test.each(manners)('%s: the file comes out right, and no more is taken than a little', async (_, manner) => {
@@ -335,6 +363,12 @@ describe('a gateway that fails', () => {
     expect(named).toEqual([failing.host])
     expect(bytes.byteLength).toBeLessThan(content.byteLength)
     expect(isBeginning(bytes)).toBe(true)
+  })
+
+  test('stalls within a CAR: it is not asked for single blocks, which would stall as long', async () => {
+    const gateway = await gatewayOf({ breaksAfter: { sizeBytes: 5_400_000, how: 'hang' } })
+    await read([sourceOf(gateway.url, short)])
+    expect(gateway.requests).toHaveLength(2)
   })
 
   test('is not there: an honest one goes on', async () => {
@@ -451,6 +485,17 @@ describe('a reader that goes slowly or goes away', () => {
       await expect.poll(() => gateway.open()).toBe(0)
     },
   )
+
+  test('what comes long before its turn is not kept, but asked for again', async () => {
+    const cid = await added
+    const gateway = await gatewayOf({ arrange: (entries) => entries.toReversed() }, large)
+    const sources = [sourceOf(gateway.url, patient)]
+    const reader = createVerifiedReader({ sources, clock: systemClock, log: createRecordingLog() })
+    const { body } = await reader.file({ top: cid, cid, maxBytes: 1e9 }, wait)
+    await body.pipeTo(new WritableStream())
+    // Of 64 leaves, four and a few in the order of the CAR may have been kept.
+    expect(gateway.requests.length).toBeGreaterThan(50)
+  })
 
   test.each([
     ['CARs', {}],
