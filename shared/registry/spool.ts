@@ -60,7 +60,7 @@ export function startSpool(
   // Looks like the id of an upload, so that one which a crash left expires like an upload.
   const id = `${random.uuid()}-${'0'.repeat(16)}`
   let stored = 0
-  let state: 'filling' | 'published' | 'failed' = 'filling'
+  let state: 'filling' | 'publishing' | 'published' | 'failed' = 'filling'
   let changed = Promise.withResolvers<void>()
   const tell = () => {
     changed.resolve()
@@ -91,6 +91,7 @@ export function startSpool(
       const actual = hash.digest()
       if (actual !== digest) throw new WrongContent(digest, `has the digest ${actual}`, seen() > 0)
       await writeLeaves(bucket, digest, sizeBytes, await leaves.end(), wait)
+      state = 'publishing'
       await uploads.publish(id, blobKey(digest), wait)
       state = 'published'
     } catch (error) {
@@ -124,6 +125,8 @@ export function startSpool(
         return new Uint8Array(await new Response(staged).arrayBuffer())
       } catch (error) {
         if (state === 'filling') throw error
+        // It has moved, or is just moving.
+        await orAborted(left.signal, done)
         return undefined
       }
     }

@@ -23,14 +23,17 @@ beforeEach(() => {
   cancelled = undefined
 })
 
-function start(blob: { digest: Digest; sizeBytes: number } = { digest, sizeBytes: content.byteLength }): Spool {
+function start(
+  blob: { digest: Digest; sizeBytes: number } = { digest, sizeBytes: content.byteLength },
+  uploads = createMemoryUploads(objects),
+): Spool {
   const body = new ReadableStream<Uint8Array>({
     start: (controller) => void (source = controller),
     cancel: (reason) => void (cancelled = reason),
   })
   const deps = {
     bucket: createMemoryBucket(objects),
-    uploads: createMemoryUploads(objects),
+    uploads,
     hasher: nodeHasher,
     random: systemRandom,
   }
@@ -75,6 +78,30 @@ describe('a blob that comes right', () => {
     source.close()
     await spool.done
     expect(objects.has(blobKey(digest))).toBe(true)
+  })
+
+  test('is read on while it moves from staging to the bucket', async () => {
+    const moved = Promise.withResolvers<void>()
+    const settled = Promise.withResolvers<void>()
+    const uploads = createMemoryUploads(objects)
+    const slow: typeof uploads = {
+      ...uploads,
+      async publish(...publishing) {
+        await uploads.publish(...publishing)
+        moved.resolve()
+        await settled.promise
+      },
+    }
+    const spool = start(undefined, slow)
+    const reader = spool.read().getReader()
+    source.enqueue(content)
+    source.close()
+    await moved.promise
+    const first = reader.read()
+    settled.resolve()
+    expect((await first).value?.byteLength).toBeGreaterThan(0)
+    expect(await readSome(reader, content.byteLength)).toBeGreaterThan(0)
+    await spool.done
   })
 
   test('keeps its last bytes back until it was checked', async () => {
