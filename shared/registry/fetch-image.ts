@@ -9,7 +9,7 @@ import { readRootedImage, type RootedImage } from '../ipfs/rooted-image.ts'
 import type { VerifiedDag, VerifiedReader } from '../ipfs/verified-blocks.ts'
 import { blobKey } from '../layout/keys.ts'
 import type { Wait } from '../ports/bucket.ts'
-import type { Clock, Deadline } from '../ports/clock.ts'
+import type { Deadline } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import { orAborted } from '../ports/or-aborted.ts'
 import type { Cid } from '../protocol/cid.ts'
@@ -52,7 +52,6 @@ export interface ImageFetcher {
 
 export interface FetchDeps extends SpoolDeps {
   readonly reader: VerifiedReader
-  readonly clock: Clock
   readonly log: Log
   readonly limits: FetchLimits
 }
@@ -185,10 +184,8 @@ export function createImageFetcher(deps: FetchDeps): ImageFetcher {
       if (stored > heldBytes) begun.resolve()
     }
     const spool = startSpool(deps, blob, file.body, onStored, limit)
-    const done = spool.done.then(() => writeFetched(bucket, digest, clock.now(), unhurried))
-    done.catch(() => {}) // Those who read along hear of it.
-    await Promise.race([begun.promise, done])
-    return { read: () => spool.read(), done, sizeBytes: blob.sizeBytes }
+    await Promise.race([begun.promise, spool.done])
+    return { ...spool, sizeBytes: blob.sizeBytes }
   }
 
   return {
@@ -237,8 +234,6 @@ type Manifests = ReadonlyMap<Digest, FetchedManifest>
 
 /** Manifests of an image that is fetched: they are held until all of them are there. */
 const manifestsLimit = 64
-
-const unhurried: Wait = { signal: new AbortController().signal }
 
 /** What was found, but cannot be taken. */
 class NotTaken extends Error {}
