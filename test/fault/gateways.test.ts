@@ -81,7 +81,7 @@ const faults: readonly (readonly [string, GatewayManners])[] = [
   ['gives every leaf wrong', { tamper: (cid, bytes) => (cid.startsWith('bafkrei') ? flipped(bytes) : bytes) }],
   ['stops after 90 % and hangs', { breaksAfter: { sizeBytes: 3_150_000, how: 'hang' } }],
   ['stops after 90 % and resets', { breaksAfter: { sizeBytes: 3_150_000, how: 'reset' } }],
-  ['sends headers without end', { answer: (response) => void endlessHeaders(response.socket) }],
+  ['sends headers without end', { answer: (response) => endlessHeaders(response.socket) }],
   ['never answers', { answer: () => {} }],
   ['has too much to do', { answer: (response) => void response.writeHead(429).end() }],
   [
