@@ -1,19 +1,20 @@
 // `npm run bench`: measures Mirrorball beside other registries in one run, round by round in turn, and writes
-// docs/benchmarks.md. On Linux with skopeo, wrk, nginx and Distribution; with zot and serverless-registry where
-// ZOT_BIN and SERVERLESS_REGISTRY_WORKER name them.
+// docs/benchmarks.md. On Linux with skopeo, wrk, nginx, Distribution and Kubo; with zot, serverless-registry and Disco
+// where ZOT_BIN, SERVERLESS_REGISTRY_WORKER and DISCO_BIN name them.
 
 import { defineCommand, runMain } from 'citty'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { blobBody } from './measures/blob-body.ts'
+import { ipfs } from './measures/ipfs.ts'
 import type { Measure } from './measures/measure.ts'
 import { requests } from './measures/requests.ts'
 import { transfers } from './measures/transfers.ts'
 import { worker } from './measures/worker.ts'
 import { type Measured, printMeasured, writeReport } from './report.ts'
 
-const measures: readonly Measure[] = [transfers, requests, blobBody, worker]
+const measures: readonly Measure[] = [transfers, requests, blobBody, worker, ipfs]
 
 const command = defineCommand({
   meta: { name: 'bench', description: 'Measures Mirrorball beside other registries. Let nothing else run meanwhile.' },
@@ -43,6 +44,7 @@ const command = defineCommand({
           loadSeconds: Number(args.seconds),
           folder: join(folder, measure.name),
           zot: process.env['ZOT_BIN'],
+          disco: process.env['DISCO_BIN'],
           serverlessRegistry: process.env['SERVERLESS_REGISTRY_WORKER'],
           say: (text) => process.stderr.write(`${text}\n`),
         })

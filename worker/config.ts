@@ -24,7 +24,7 @@ const bindingsSchema = v.object({
   IPFS_KEEP_FETCHED_DAYS: v.optional(wholeNumber(1, 36_500), 30),
   MEMORY_CACHE_MIB: v.optional(wholeNumber(1, 96), 16),
   BUCKET_TIMEOUT_MS: v.optional(wholeNumber(1, 600_000), 10_000),
-  ORIGIN_TIMEOUT_MS: v.optional(wholeNumber(1, 600_000), 30_000),
+  ORIGIN_TIMEOUT_MS: v.optional(wholeNumber(1, 600_000), 60_000),
   LOG_LEVEL: v.optional(v.picklist(logLevels, `must be one of ${logLevels.join(', ')}`), 'info'),
 })
 

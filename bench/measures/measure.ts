@@ -13,6 +13,8 @@ export interface BenchOptions {
   readonly folder: string
   /** The zot binary, where there is one. */
   readonly zot: string | undefined
+  /** The binary of Forta's Disco, where there is one. */
+  readonly disco: string | undefined
   /** The bundled worker of cloudflare/serverless-registry, where there is one. */
   readonly serverlessRegistry: string | undefined
   /** Tells people what is going on. */

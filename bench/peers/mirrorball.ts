@@ -15,8 +15,16 @@ const edgeOptions: Readonly<Record<EdgeForm, readonly string[]>> = {
   workerd: ['--edge', 'workerd'],
 }
 
-/** @param folder for its data, which must not exist yet */
-export async function startMirrorball(folder: string, edge: EdgeForm = 'node, folder'): Promise<Peer> {
+/**
+ * @param folder for its data, which must not exist yet
+ * @param other.name where it is another than its edge's form gives
+ * @param other.options of the command line, beside the usual ones
+ */
+export async function startMirrorball(
+  folder: string,
+  edge: EdgeForm = 'node, folder',
+  other: { readonly name?: string; readonly options?: readonly string[] } = {},
+): Promise<Peer> {
   const [originPort, bucketPort, edgePort] = [await freePort(), await freePort(), await freePort()]
   const listen = (part: string, port: number) => `--${part}-listen=127.0.0.1:${port}`
   const server = startServer(
@@ -30,13 +38,14 @@ export async function startMirrorball(folder: string, edge: EdgeForm = 'node, fo
       listen('bucket', bucketPort),
       listen('edge', edgePort),
       ...edgeOptions[edge],
+      ...(other.options ?? []),
     ],
     `${folder}.log`,
   )
   const url = (port: number) => `http://127.0.0.1:${port}`
   await answers(`${url(edgePort)}/v2/`)
   return {
-    name: edge === 'node, folder' ? 'Mirrorball' : `Mirrorball (edge: ${edge})`,
+    name: other.name ?? (edge === 'node, folder' ? 'Mirrorball' : `Mirrorball (edge: ${edge})`),
     pushUrl: url(originPort),
     pullUrl: url(edgePort),
     bucketFolder: join(folder, 'bucket'),

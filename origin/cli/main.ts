@@ -20,6 +20,7 @@ const main = defineCommand({
     block: async () => (await import('./block.ts')).default,
     unblock: async () => (await import('./unblock.ts')).default,
     blocked: async () => (await import('./blocked.ts')).default,
+    swarm: async () => (await import('./swarm.ts')).default,
     config: async () => (await import('./config.ts')).default,
   },
 })

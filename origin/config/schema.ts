@@ -210,7 +210,7 @@ export const configSchema = section({
       v.description('Longest time until the bucket begins its answer to the edge.'),
     ),
     origin_timeout_ms: v.pipe(
-      v.optional(wholeNumber(1, 600_000), 30_000),
+      v.optional(wholeNumber(1, 600_000), 60_000),
       v.description('Longest time the edge waits for the origin without a byte.'),
     ),
   }),

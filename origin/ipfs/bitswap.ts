@@ -3,10 +3,15 @@
 
 import { type BitswapBlockBrokerInit, withBitswap } from '@helia/bitswap'
 import type { HeliaWithLibp2p } from '@helia/libp2p'
-import { isPeerId, type Libp2p, type PeerId, type Topology } from '@libp2p/interface'
+import type { Libp2p, PeerId } from '@libp2p/interface'
 import type { Blockstore } from 'interface-blockstore'
+import { base64 } from 'multiformats/bases/base64'
 import type { CID } from 'multiformats/cid'
+import { equals as equalDigests } from 'multiformats/hashes/digest'
 import { sha256, sha512 } from 'multiformats/hashes/sha2'
+import { orAborted } from '../../shared/ports/or-aborted.ts'
+import { type BitswapParts, partsOf } from './bitswap-parts.ts'
+import { withoutDialling } from './without-dialling.ts'
 
 type Helia = HeliaWithLibp2p
 type Mixin = Parameters<Helia['addMixin']>[0]
@@ -31,22 +36,20 @@ const settings: BitswapBlockBrokerInit & { maxWantListSize: number } = {
   messageSendTimeout: messageTimeoutMs,
   messageReceiveTimeout: messageTimeoutMs,
   maxInboundStreams: 32,
-  // Each want of a peer that cannot be met now is looked up again with its next message. The option's type spells the
-  // name otherwise than the code that reads it.
+  // Kept for each peer. The option's type spells the name otherwise than the code that reads it.
   maxWantListSize: 256,
 }
 
 /** Starts to speak Bitswap on `libp2p`, which need not be started yet; serves `blocks` to every peer. */
 export async function startBitswap(libp2p: Libp2p, blocks: Blockstore): Promise<Bitswap> {
-  const connections = openConnectionsOf(libp2p)
   const mixins: Mixin[] = []
   const brokers: Broker[] = []
   const host = {
     status: 'starting',
     logger: libp2p.logger,
-    libp2p: connections.libp2p,
+    libp2p: withoutDialling(libp2p),
     blockstore: blocks,
-    routing: { findProviders: nobody },
+    routing: {},
     getHasher: (code: number) => {
       const hasher = [sha256, sha512].find((hasher) => hasher.code === code)
       if (hasher === undefined) throw new Error(`blocks hashed by 0x${code.toString(16)} are not taken`)
@@ -60,81 +63,57 @@ export async function startBitswap(libp2p: Libp2p, blocks: Blockstore): Promise<
   const helia = host as unknown as Helia
   withBitswap(helia, settings)
   for (const mixin of mixins) await mixin.start?.(helia)
-  const [broker] = brokers
-  if (broker === undefined) throw new Error('Bitswap did not start')
+  const parts = partsOf(brokers[0])
+  answerAgain(parts)
+  return { ask: (peer, cid, signal) => ask(parts, peer, cid, signal), stop: () => parts.stop() }
+}
 
-  return {
-    async ask(peer, cid, signal) {
-      const attempt = connections.attempt(peer)
-      try {
-        // A session drops a peer at its first "do not have", so each block has one of its own.
-        const session = broker.createSession?.({ minProviders: 1, maxProviders: 1, providers: [peer.toCID()] })
-        return await session?.retrieve?.(cid, { signal })
-      } catch (error) {
-        signal.throwIfAborted()
-        // The session would now look for another peer: this is how it says that the one it had has no such block.
-        const saidNo = error instanceof Error && error.name === 'InsufficientProvidersError'
-        if (saidNo && !attempt.failed) return undefined
-        throw error
-      } finally {
-        attempt.end()
-      }
-    },
-    async stop() {
-      if ('stop' in broker && typeof broker.stop === 'function') await broker.stop()
-    },
+/**
+ * Bitswap leaves a want unanswered that it has answered before: for five seconds where it sent the block, and for as long
+ * as the peer stays where it said "do not have". Who asks again shall have an answer again.
+ */
+function answerAgain({ peerWantLists }: BitswapParts): void {
+  const receiveMessage = peerWantLists.receiveMessage.bind(peerWantLists)
+  peerWantLists.receiveMessage = (peer, message) => {
+    const wants = peerWantLists.ledgerMap.get(peer)?.wants
+    for (const [key, { status, sentDoNotHave }] of wants ?? []) {
+      if (status === 'sent' || (status === 'want' && sentDoNotHave === true)) wants?.delete(key)
+    }
+    receiveMessage(peer, message)
   }
 }
 
-async function* nobody(): AsyncGenerator<never> {}
-
 /**
- * libp2p without dialling: messages go to peers that are connected. libp2p also tells Bitswap only of the leaving of peers
- * that had said what they speak; here it is told of all, or it would keep the wants of the others for ever.
+ * Asks as a session of Bitswap does, but listens before it asks, since a peer may answer before the question is known to
+ * be sent, and tells "do not have" from failures.
  */
-function openConnectionsOf(libp2p: Libp2p) {
-  const attempts = new Set<{ peer: PeerId; failed: boolean }>()
-  const topologies = new Map<string, Topology>()
-
-  libp2p.addEventListener('peer:disconnect', ({ detail: peer }) => {
-    for (const topology of topologies.values()) void topology.onDisconnect?.(peer)
-  })
-
-  const dialProtocol: Libp2p['dialProtocol'] = async (peer, protocols, options) => {
-    if (!isPeerId(peer)) throw new Error('Bitswap dials nobody')
-    try {
-      const connection = libp2p.getConnections(peer).find(({ status }) => status === 'open')
-      if (connection === undefined) throw new Error(`${peer.toString()} is not connected`)
-      return await connection.newStream(protocols, options)
-    } catch (error) {
-      for (const attempt of attempts) attempt.failed ||= attempt.peer.equals(peer)
-      throw error
-    }
+async function ask({ network, wantList }: BitswapParts, peer: PeerId, cid: CID, signal: AbortSignal) {
+  signal.throwIfAborted()
+  const answer = Promise.withResolvers<Uint8Array | undefined>()
+  const onPresence = ({ detail: { sender, cid: named, has, block } }: Parameters<BitswapParts['onPresence']>[0]) => {
+    if (!peer.equals(sender) || !equalDigests(named.multihash, cid.multihash)) return
+    // A "have" announces the block that follows.
+    if (block !== undefined || !has) answer.resolve(block)
   }
-
-  return {
-    /** Watches whether messages to a peer can be sent, until `end`. */
-    attempt(peer: PeerId) {
-      const attempt = { peer, failed: false, end: () => void attempts.delete(attempt) }
-      attempts.add(attempt)
-      return attempt
-    },
-    libp2p: {
-      handle: libp2p.handle.bind(libp2p),
-      unhandle: libp2p.unhandle.bind(libp2p),
-      getConnections: libp2p.getConnections.bind(libp2p),
-      async register(protocol: string, topology: Topology) {
-        const id = await libp2p.register(protocol, topology)
-        topologies.set(id, topology)
-        return id
-      },
-      unregister(id: string) {
-        topologies.delete(id)
-        libp2p.unregister(id)
-      },
-      dialProtocol,
-      dial: () => Promise.reject(new Error('Bitswap dials nobody')),
-      isDialable: () => Promise.resolve(false),
-    },
+  wantList.addEventListener('presence', onPresence)
+  const key = base64.encode(cid.multihash.bytes)
+  const want = { cid: cid.bytes, priority: 1, sendDontHave: true, wantType: 'WantBlock' }
+  const nothing = new Map<string, never>()
+  try {
+    network
+      .sendMessage(
+        peer,
+        { full: false, pendingBytes: 0, wantlist: new Map([[key, want]]), blocks: nothing, blockPresences: nothing },
+        {
+          signal,
+          onProgress: ({ type }) => {
+            if (type === 'bitswap:send-wantlist:error') answer.reject(new Error('the want could not be sent'))
+          },
+        },
+      )
+      .catch(answer.reject)
+    return await orAborted(signal, answer.promise)
+  } finally {
+    wantList.removeEventListener('presence', onPresence)
   }
 }

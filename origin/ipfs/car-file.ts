@@ -27,6 +27,9 @@ const windowLimitBytes = 4 * 1024 * 1024
 /** Bytes of blocks that are no part of the file, beside as many as its parts had: the file's own node, and those that are sent twice. */
 const strayLimitBytes = 8 * 1024 * 1024
 
+/** A reader takes a run of equal blocks from the first one, and the others have to be passed by: those count less. */
+const repeatDiscount = 16
+
 /** What a block takes beside its bytes, about: many tiny ones are to count as well. */
 const overheadBytes = 256
 
@@ -42,6 +45,7 @@ export function createCarFile(openCar: () => Promise<LimitedAnswer>): CarFile {
   let strayBytes = 0
   let usefulBytes = 0
   let answer: LimitedAnswer | undefined
+  /** Whether a block that the file has twice also comes twice. */
   let repeats = true
   let pumping = false
   let ended = false
@@ -85,9 +89,10 @@ export function createCarFile(openCar: () => Promise<LimitedAnswer>): CarFile {
   function onBlock({ cid, bytes }: CarBlock): void {
     const sizeBytes = bytes.byteLength + overheadBytes
     const waiting = asked.get(cid)
-    uselessBytes = waiting === undefined ? uselessBytes + sizeBytes : 0
+    const uselessCost = seen.has(cid) && expected.has(cid) ? sizeBytes / repeatDiscount : sizeBytes
+    uselessBytes = waiting === undefined ? uselessBytes + uselessCost : 0
     if (waiting === undefined && (!expected.has(cid) || window.has(cid))) {
-      strayBytes += sizeBytes
+      strayBytes += uselessCost
       if (strayBytes > strayLimitBytes + usefulBytes) end()
     } else {
       seen.add(cid)
@@ -106,7 +111,10 @@ export function createCarFile(openCar: () => Promise<LimitedAnswer>): CarFile {
       forget(oldest)
     }
     // What was asked for has been left out, or comes much later.
-    if (uselessBytes > windowLimitBytes) leaveAsked()
+    if (uselessBytes > windowLimitBytes) {
+      if ([...asked.keys()].some((each) => seen.has(each))) repeats = false
+      leaveAsked()
+    }
   }
 
   async function open(): Promise<LimitedAnswer | undefined> {

@@ -28,7 +28,10 @@ export function createGatewaySource({ url, ...limits }: GatewayOptions): BlockSo
   async function raw(cid: Cid, wait: Wait): Promise<Uint8Array | undefined> {
     const answer = await getLimited(address(cid, 'format=raw'), 'application/vnd.ipld.raw', limits, wait)
     try {
-      if (none.includes(answer.status)) return undefined
+      if (none.includes(answer.status)) {
+        await answer.skip()
+        return undefined
+      }
       if (answer.status !== 200) throw new UpstreamError('ipfs', `${url.host} answered ${answer.status}`)
       if (!/^application\/vnd\.ipld\.raw\b/.test(answer.contentType))
         throw new UpstreamError('ipfs', `${url.host} sent no block but ${answer.contentType || 'something'}`)

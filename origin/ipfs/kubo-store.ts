@@ -49,7 +49,8 @@ export function createKuboStore({ kubo, clock }: KuboStoreDeps): ContentStore {
   async function supply(image: ContentImage, wait: Wait): Promise<void> {
     const unknown = image.files.filter(({ cid }) => !added.has(cid))
     const large = unknown.filter((file) => !isLeaf(file))
-    await allOrNone(wait, (wait) => [
+    // Where one fails the flight ends, and its signal stops the others.
+    await Promise.all([
       ...image.blocks.map(({ cid, bytes }) =>
         blocks.put({ cid, sizeBytes: bytes.byteLength, read: async () => bytes }, wait),
       ),
@@ -77,17 +78,6 @@ export function createKuboStore({ kubo, clock }: KuboStoreDeps): ContentStore {
       if (await pins.has(root, wait)) await pins.remove(root, wait)
     },
     published: (wait) => pins.list(wait),
-  }
-}
-
-/** Where one fails, the others are told to stop. */
-async function allOrNone(wait: Wait, begin: (wait: Wait) => readonly Promise<unknown>[]): Promise<void> {
-  const failed = new AbortController()
-  try {
-    await Promise.all(begin({ signal: AbortSignal.any([wait.signal, failed.signal]) }))
-  } catch (error) {
-    failed.abort(error)
-    throw error
   }
 }
 

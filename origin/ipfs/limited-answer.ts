@@ -24,6 +24,8 @@ export interface LimitedAnswer {
   read(): Promise<Uint8Array | undefined>
   /** Whether it was given up because the time was over. */
   readonly stalled: boolean
+  /** Reads past a short body, so that the connection can be used again; ends a longer one. */
+  skip(): Promise<void>
   /** Ends the answer wherever it is. */
   cancel(): void
 }
@@ -70,23 +72,33 @@ export async function getLimited(
   const response = await limited(followed(url, accept, fetch, signal))
   const body = response.body?.getReader()
   let bytesUntilProgress = 0
+
+  async function read(): Promise<Uint8Array | undefined> {
+    const { value, done } = (await (body && limited(body.read()))) ?? { value: undefined, done: true }
+    if (done) return undefined
+    bytesUntilProgress -= value.byteLength
+    if (bytesUntilProgress <= 0) [bytesUntilProgress, leftMs] = [progressBytes, idleMs]
+    return value
+  }
+
+  function cancel(): void {
+    ending.abort()
+    body?.cancel().catch(() => {}) // It was broken already.
+  }
+
   return {
     status: response.status,
     contentType: response.headers.get('Content-Type') ?? '',
     get stalled() {
       return stalled
     },
-    async read() {
-      const { value, done } = (await (body && limited(body.read()))) ?? { value: undefined, done: true }
-      if (done) return undefined
-      bytesUntilProgress -= value.byteLength
-      if (bytesUntilProgress <= 0) [bytesUntilProgress, leftMs] = [progressBytes, idleMs]
-      return value
+    read,
+    async skip() {
+      let left = progressBytes
+      for (let chunk = await read(); chunk !== undefined && left > 0; chunk = await read()) left -= chunk.byteLength
+      cancel()
     },
-    cancel() {
-      ending.abort()
-      body?.cancel().catch(() => {}) // It was broken already.
-    },
+    cancel,
   }
 }
 

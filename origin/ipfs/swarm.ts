@@ -43,9 +43,6 @@ export interface Swarm {
   stop(): Promise<void>
 }
 
-/** Windows of a stream as large as the largest block, so that none waits for the other side's leave in the middle. */
-const windowBytes = 2 * 1024 * 1024
-
 /**
  * Starts the node; does not wait for its peers.
  * @throws Error where an address is malformed, or cannot be listened on
@@ -67,9 +64,8 @@ export async function startSwarm({
     addresses: { listen: [...listen] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
-    streamMuxers: [
-      yamux({ streamOptions: { initialStreamWindowSize: windowBytes, maxStreamWindowSize: windowBytes } }),
-    ],
+    // Another initial window than the protocol's makes it send more than Go nodes allow, and they hang up.
+    streamMuxers: [yamux()],
     connectionManager: { maxConnections: inboundLimits.total + 2 * configured.length },
     connectionGater: connectionRules(configured, () => libp2p.getConnections()),
     services: { identify: identify() },

@@ -127,9 +127,16 @@ async function kuboOf({ ipfs }: Config): Promise<{ store: ContentStore; source: 
   }
 }
 
-async function swarmOf({ config, bucket, access, log }: IpfsDeps): Promise<Swarm | undefined> {
+async function swarmOf(deps: SwarmDeps): Promise<Swarm | undefined> {
+  const { listen = [], peers = [] } = deps.config.ipfs
+  return listen.length === 0 && peers.length === 0 ? undefined : startEmbedded(deps)
+}
+
+type SwarmDeps = Pick<IpfsDeps, 'config' | 'bucket' | 'access' | 'log'>
+
+/** The embedded node: hands out the public images of the bucket, and is a source of others. */
+export async function startEmbedded({ config, bucket, access, log }: SwarmDeps): Promise<Swarm> {
   const { listen = [], peers = [], fetch_timeout_ms: timeoutMs } = config.ipfs
-  if (listen.length === 0 && peers.length === 0) return undefined
   const { startSwarm } = await import('../ipfs/swarm.ts')
   const views = createViewFinder({ bucket, access, clock: systemClock, keepFetchedMs: keepFetchedMs(config) })
   return startSwarm({

@@ -1,4 +1,4 @@
-// The bucket's folder, opened by what writes to it: the origin, and verbs that work on it directly.
+// The bucket's folder, opened by who writes to it.
 
 import type { Bucket } from '../../shared/ports/bucket.ts'
 import { deadline } from '../../shared/ports/clock.ts'

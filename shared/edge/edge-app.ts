@@ -154,6 +154,7 @@ async function findViewed(
   const digest = viewedManifest(view, content, reference)
   if (digest === undefined || !(await mayServeFromBucket(deps, view, digest, wait)))
     return { linked: false, manifest: undefined }
+  if (view.isAging) request.inBackground(keepAlive(deps, request))
   const found = await manifests.get(name, digest, wait)
   const manifest = found && { ...found, root: view.root }
   if (manifest !== undefined) {
@@ -161,6 +162,12 @@ async function findViewed(
     if (reference.kind === 'tag') await manifests.sawTag(name, reference.tag, digest, request.inBackground)
   }
   return { linked: true, manifest }
+}
+
+/** The origin counts the days since an image from outside was last asked for; it would not hear of hits. */
+async function keepAlive({ origin }: EdgeDeps, { request, id }: RegistryRequest): Promise<void> {
+  const { body } = await origin.ask(new Request(request.url, { method: 'HEAD' }), id)
+  if (body instanceof ReadableStream) await body.cancel()
 }
 
 async function lastKnown(

@@ -78,7 +78,7 @@ export function openSession({ sources, top, clock, log }: SessionOptions): Sourc
     } catch (error) {
       wait.signal.throwIfAborted()
       closed.signal.throwIfAborted()
-      if (drop(source, 'did not answer')) log.warn('a source of IPFS did not answer', fields, error)
+      if (drop(source, 'failed')) log.warn('a source of IPFS failed', fields, error)
     } finally {
       call.release()
     }

@@ -4,7 +4,6 @@
 import type { Cid } from '../protocol/cid.ts'
 import { UnusableContent } from './content-errors.ts'
 import { decodeUnixfs, type UnixfsNode } from './unixfs-node.ts'
-import { blockLimitBytes } from '../ports/block-source.ts'
 import { parseBlockName } from './verify-block.ts'
 
 /** A block's bytes, verified. */
@@ -28,6 +27,7 @@ const blockAllowance = (sizeBytes: number) => 1000 + sizeBytes / 1024
 /** A part of the file that is still to be read. */
 interface Part {
   readonly cid: Cid
+  readonly isRaw: boolean
   readonly sizeBytes: number
   readonly depth: number
   /** Defined once it was asked for. */
@@ -56,6 +56,7 @@ async function* walk(rootCid: Cid, root: UnixfsNode, get: GetBlock): AsyncGenera
   const parts = childrenOf(root, 0)
   const near = new Map<Cid, SharedBlock>()
   let ahead = 0
+  let largestLeafBytes = 0
   let blocksLeft = blockAllowance(root.sizeBytes)
 
   function ask(part: Part): SharedBlock {
@@ -71,6 +72,9 @@ async function* walk(rootCid: Cid, root: UnixfsNode, get: GetBlock): AsyncGenera
     return shared
   }
 
+  /** What comes next is below it then, and a source that streams sends that first. */
+  const mayBeNode = ({ isRaw, sizeBytes }: Part) => !isRaw && sizeBytes > largestLeafBytes
+
   function askAhead(): void {
     for (let at = parts.length - 1; at >= 0 && ahead < readAhead; at -= 1) {
       const part = parts[at]
@@ -79,22 +83,22 @@ async function* walk(rootCid: Cid, root: UnixfsNode, get: GetBlock): AsyncGenera
         part.asked = ask(part)
         ahead += 1
       }
-      // No leaf is as large: what comes next is below this part, and a source that streams sends that first.
-      if (part.sizeBytes > blockLimitBytes) return
+      if (mayBeNode(part)) return
     }
   }
 
   for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
     if (part.asked === undefined) part.asked = ask(part)
     else ahead -= 1
-    askAhead()
+    if (!mayBeNode(part)) askAhead()
     blocksLeft -= 1
     if (blocksLeft < 0) throw new UnusableContent(rootCid, 'the file is cut into too many blocks')
     const shared = part.asked
     const node = readPart(part.cid, part.sizeBytes, await shared.bytes)
     if (node.links.length > 0 && part.depth === depthLimit)
       throw new UnusableContent(rootCid, `the file is more than ${depthLimit} levels deep`)
-    parts.push(...childrenOf(node, part.depth))
+    if (node.links.length === 0) largestLeafBytes = Math.max(largestLeafBytes, node.sizeBytes)
+    for (const child of childrenOf(node, part.depth)) parts.push(child)
     askAhead()
     if (node.data.byteLength === 0) continue
     // A consumer may give the memory of a chunk away.
@@ -107,7 +111,7 @@ async function* walk(rootCid: Cid, root: UnixfsNode, get: GetBlock): AsyncGenera
 function childrenOf(node: UnixfsNode, depth: number): Part[] {
   return node.links
     .filter(({ sizeBytes }) => sizeBytes > 0)
-    .map(({ cid, sizeBytes }) => ({ cid, sizeBytes, depth: depth + 1, asked: undefined }))
+    .map(({ cid, isRaw, sizeBytes }) => ({ cid, isRaw, sizeBytes, depth: depth + 1, asked: undefined }))
     .toReversed()
 }
 

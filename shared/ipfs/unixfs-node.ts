@@ -2,6 +2,7 @@
 
 import { Node } from 'ipfs-unixfs'
 import { CID } from 'multiformats/cid'
+import { code as rawCode } from 'multiformats/codecs/raw'
 import type { Cid } from '../protocol/cid.ts'
 import { cidText } from './verify-block.ts'
 
@@ -18,6 +19,8 @@ export interface UnixfsNode {
 
 export interface UnixfsLink {
   readonly cid: Cid
+  /** Whether it has nothing below it by its codec alone. */
+  readonly isRaw: boolean
   readonly name: string
   /** Size of the part of the file below it, as the node says; 0 in directories. */
   readonly sizeBytes: number
@@ -56,5 +59,6 @@ function kindOf(type: string | undefined): UnixfsNode['kind'] {
 
 function toLink({ hash, name }: { hash?: Uint8Array; name?: string }, sizeBytes: bigint): UnixfsLink {
   if (hash === undefined) throw new Error('one of its links names nothing')
-  return { cid: cidText(CID.decode(hash)), name: name ?? '', sizeBytes: Number(sizeBytes) }
+  const cid = CID.decode(hash)
+  return { cid: cidText(cid), isRaw: cid.code === rawCode, name: name ?? '', sizeBytes: Number(sizeBytes) }
 }

@@ -8,6 +8,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Cid } from '../protocol/cid.ts'
 import type { Digest } from '../protocol/digest.ts'
 import { type ContentName, parseTag, type Reference, type RepositoryName, type Tag } from '../protocol/names.ts'
+import { BlockedContent, refuseBlocked, refuseBlockedRoot } from './blocked.ts'
 import { type ImageRecord, readImageRecord, readRoot, type RecordedDigest } from './image-record.ts'
 import { hasManifest } from './links.ts'
 
@@ -19,6 +20,8 @@ export interface ContentView {
    * outside, and only what came with it, or with another image from outside, may.
    */
   readonly published: boolean
+  /** Whether only its having come from outside keeps it here, and that should be renewed now that it is asked for. */
+  readonly isAging: boolean
 }
 
 /** Where views are found; an edge remembers them for a while. */
@@ -40,12 +43,17 @@ export async function findView(deps: ViewDeps, name: ContentName, wait: Wait): P
   const root = name.kind === 'cid' ? name.root : await readRoot(bucket, name.digest, wait)
   const image = root === undefined ? undefined : await readImageRecord(bucket, root, wait)
   if (root === undefined || image === undefined) return undefined
-  const [published, fetched] = await Promise.all([
+  const [published, fetchedMs] = await Promise.all([
     isPublished(deps, image.digest, wait),
-    isFetched(deps, image.digest, wait),
+    readFetched(bucket, image.digest, wait),
   ])
-  return published || fetched ? { root, image, published } : undefined
+  const ageMs = fetchedMs === undefined ? Number.POSITIVE_INFINITY : deps.clock.now() - fetchedMs
+  if (!published && ageMs >= deps.keepFetchedMs) return undefined
+  return { root, image, published, isAging: !published && ageMs > Math.min(renewAfterMs, deps.keepFetchedMs / 2) }
 }
+
+/** Milliseconds: a mark is written once a day at most. */
+const renewAfterMs = 24 * 3600_000
 
 /** Whether a repository that anonymous may pull holds the manifest. An entry of the view counts only with its link. */
 export async function isPublished(
@@ -58,14 +66,8 @@ export async function isPublished(
   return false
 }
 
-/** Whether an image came from outside, and was asked for since not too long ago. */
-async function isFetched({ bucket, clock, keepFetchedMs }: ViewDeps, manifest: Digest, wait: Wait): Promise<boolean> {
-  const lastMs = await readFetched(bucket, manifest, wait)
-  return lastMs !== undefined && clock.now() - lastMs < keepFetchedMs
-}
-
 /** When content was last fetched from outside: ms since 1970. Of an image it is its manifest's. */
-export async function readFetched(bucket: BucketReader, digest: Digest, wait: Wait): Promise<number | undefined> {
+async function readFetched(bucket: BucketReader, digest: Digest, wait: Wait): Promise<number | undefined> {
   const bytes = await bucket.read(fetchedKey(digest), markLimitBytes, wait)
   const ms = bytes === undefined ? Number.NaN : Date.parse(new TextDecoder().decode(bytes))
   return Number.isNaN(ms) ? undefined : ms
@@ -73,6 +75,30 @@ export async function readFetched(bucket: BucketReader, digest: Digest, wait: Wa
 
 export async function writeFetched(bucket: Bucket, digest: Digest, atMs: number, wait: Wait): Promise<void> {
   await bucket.write(fetchedKey(digest), new TextEncoder().encode(new Date(atMs).toISOString()), wait)
+}
+
+/**
+ * Notes that an image came from outside, or is still asked for: that makes, or keeps, its view. Rejects with
+ * BlockedContent where it or a part of it is blocked: who blocks it marks it first, and then takes this away.
+ */
+export async function keepFetched(
+  bucket: Bucket,
+  { root, image }: Pick<ContentView, 'root' | 'image'>,
+  atMs: number,
+  wait: Wait,
+): Promise<void> {
+  await writeFetched(bucket, image.digest, atMs, wait)
+  try {
+    await refuseBlockedRoot(bucket, root, wait)
+    await refuseBlocked(
+      bucket,
+      image.walk.map(({ digest }) => digest),
+      wait,
+    )
+  } catch (error) {
+    if (error instanceof BlockedContent) await bucket.remove(fetchedKey(image.digest), wait)
+    throw error
+  }
 }
 
 /** Bytes; an ISO date has 24. */

@@ -7,9 +7,9 @@ import { NotFoundOnIpfs, UnusableContent } from '../ipfs/content-errors.ts'
 import { readLeaves } from '../ipfs/leaves.ts'
 import { readRootedImage, type RootedImage } from '../ipfs/rooted-image.ts'
 import type { VerifiedDag, VerifiedReader } from '../ipfs/verified-blocks.ts'
-import { blobKey, fetchedKey } from '../layout/keys.ts'
+import { blobKey } from '../layout/keys.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
-import type { Clock, Deadline } from '../ports/clock.ts'
+import type { Deadline } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import { orAborted } from '../ports/or-aborted.ts'
 import type { Cid } from '../protocol/cid.ts'
@@ -18,7 +18,7 @@ import { OciError } from '../protocol/errors.ts'
 import { type Manifest, manifestLimitBytes, parseManifest } from '../protocol/manifest.ts'
 import { walk, walkLimit } from '../protocol/walk.ts'
 import { BlockedContent, refuseBlocked, refuseBlockedRoot, refuseMarked } from './blocked.ts'
-import { writeFetched } from './content-view.ts'
+import { keepFetched, writeFetched } from './content-view.ts'
 import { createFlights, type FlightLimits } from './flights.ts'
 import { type ImageRecord, readRoot, type RecordedDigest, writeImageRecord, writeRoot } from './image-record.ts'
 import { heldBytes, type Spool, type SpoolDeps, startSpool, WrongContent } from './spool.ts'
@@ -53,7 +53,6 @@ export interface ImageFetcher {
 
 export interface FetchDeps extends SpoolDeps {
   readonly reader: VerifiedReader
-  readonly clock: Clock
   readonly log: Log
   readonly limits: FetchLimits
 }
@@ -182,10 +181,8 @@ export function createImageFetcher(deps: FetchDeps): ImageFetcher {
       if (stored > heldBytes) begun.resolve()
     }
     const spool = startSpool(deps, blob, file.body, onStored, limit)
-    const done = spool.done.then(() => writeFetched(bucket, digest, clock.now(), unhurried))
-    done.catch(() => {}) // Those who read along hear of it.
-    await Promise.race([begun.promise, done])
-    return { read: () => spool.read(), done, sizeBytes: blob.sizeBytes }
+    await Promise.race([begun.promise, spool.done])
+    return { ...spool, sizeBytes: blob.sizeBytes }
   }
 
   return {
@@ -250,14 +247,7 @@ export async function keepImage(
   await writeImageRecord(bucket, root, image, wait)
   if ((await readRoot(bucket, image.digest, wait)) === undefined) await writeRoot(bucket, image.digest, root, wait)
   // Last, as it makes the view.
-  await writeFetched(bucket, image.digest, atMs, wait)
-  try {
-    await refuseBlockedRoot(bucket, root, wait)
-    await refuseBlocked(bucket, [image.digest], wait)
-  } catch (error) {
-    if (error instanceof BlockedContent) await bucket.remove(fetchedKey(image.digest), wait)
-    throw error
-  }
+  await keepFetched(bucket, { root, image }, atMs, wait)
 }
 
 interface SizedSpool extends Spool {
@@ -273,8 +263,6 @@ type Manifests = ReadonlyMap<Digest, FetchedManifest>
 
 /** Manifests of an image that is fetched: they are held until all of them are there. */
 const manifestsLimit = 64
-
-const unhurried: Wait = { signal: new AbortController().signal }
 
 /** What was found, but cannot be taken. */
 export class NotTaken extends Error {}

@@ -1,19 +1,21 @@
 // Pulls a manifest at the origin, by tag or by digest: from the bucket or, where that does not do, from outside.
 
 import { type AccessRules, isPublic } from '../auth/access.ts'
-import type { BucketReader, Wait } from '../ports/bucket.ts'
+import type { Bucket, BucketReader, Wait } from '../ports/bucket.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { Cid } from '../protocol/cid.ts'
 import type { Digest } from '../protocol/digest.ts'
 import { OciError } from '../protocol/errors.ts'
 import { type ContentName, parseContentName, type Reference, type RepositoryName } from '../protocol/names.ts'
-import { type ContentView, mayServeFromBucket, viewedManifest, type Views } from './content-view.ts'
+import { type ContentView, keepFetched, mayServeFromBucket, viewedManifest, type Views } from './content-view.ts'
 import type { ImageFetcher } from './fetch-image.ts'
 import { readRoot } from './image-record.ts'
 import { hasManifest, readTag } from './links.ts'
 import { readManifest, type StoredManifest } from './read-manifest.ts'
 
 export interface PullDeps {
-  readonly bucket: BucketReader
+  readonly bucket: Bucket
+  readonly clock: Clock
   readonly access: AccessRules
   readonly views: Views
   /** Undefined where there is nowhere to fetch from. */
@@ -68,6 +70,7 @@ async function pullFromView(
     await fetcher.image(view.root, wait)
     manifest = await readManifest(bucket, digest, wait)
   }
+  if (view.isAging) await keepFetched(bucket, view, deps.clock.now(), wait)
   return manifest && { ...manifest, root: view.root }
 }
 

@@ -5,11 +5,13 @@ import { createLeafHasher } from '../ipfs/leaf-hasher.ts'
 import { writeLeaves } from '../ipfs/leaves.ts'
 import { blobKey } from '../layout/keys.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { Hasher } from '../ports/hasher.ts'
 import type { Random } from '../ports/random.ts'
 import type { Uploads } from '../ports/uploads.ts'
 import { orAborted } from '../ports/or-aborted.ts'
 import { algorithmOf, type Digest } from '../protocol/digest.ts'
+import { writeFetched } from './content-view.ts'
 
 /** Bytes that are held back until the digest is right; what is no larger is seen only when it was checked. */
 export const heldBytes = 64 * 1024
@@ -32,7 +34,7 @@ export class WrongContent extends Error {
 export interface Spool {
   /** The bytes from the beginning; ends in an error where what came is wrong or broke off. */
   read(): ReadableStream<Uint8Array>
-  /** Resolves when the blob is in the bucket, durable; rejects where it will not be. */
+  /** Resolves when the blob is in the bucket, durable, and marked as fetched; rejects where it will not be. */
   readonly done: Promise<void>
 }
 
@@ -41,6 +43,7 @@ export interface SpoolDeps {
   readonly uploads: Uploads
   readonly hasher: Hasher
   readonly random: Random
+  readonly clock: Clock
 }
 
 /**
@@ -55,12 +58,12 @@ export function startSpool(
   onStored: (sizeBytes: number) => void,
   wait: Wait,
 ): Spool {
-  const { bucket, uploads, hasher, random } = deps
+  const { bucket, uploads, hasher, random, clock } = deps
   const { digest, sizeBytes } = blob
   // Looks like the id of an upload, so that one which a crash left expires like an upload.
   const id = `${random.uuid()}-${'0'.repeat(16)}`
   let stored = 0
-  let state: 'filling' | 'published' | 'failed' = 'filling'
+  let state: 'filling' | 'publishing' | 'published' | 'failed' = 'filling'
   let changed = Promise.withResolvers<void>()
   const tell = () => {
     changed.resolve()
@@ -91,7 +94,10 @@ export function startSpool(
       const actual = hash.digest()
       if (actual !== digest) throw new WrongContent(digest, `has the digest ${actual}`, seen() > 0)
       await writeLeaves(bucket, digest, sizeBytes, await leaves.end(), wait)
+      state = 'publishing'
       await uploads.publish(id, blobKey(digest), wait)
+      // It is there: what interrupted us now would only forget where it came from.
+      await writeFetched(bucket, digest, clock.now(), unhurried)
       state = 'published'
     } catch (error) {
       state = 'failed'
@@ -124,6 +130,8 @@ export function startSpool(
         return new Uint8Array(await new Response(staged).arrayBuffer())
       } catch (error) {
         if (state === 'filling') throw error
+        // It has moved, or is just moving.
+        await orAborted(left.signal, done)
         return undefined
       }
     }

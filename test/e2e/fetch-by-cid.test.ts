@@ -1,6 +1,8 @@
 // An image that was pushed to one registry is pulled from another by its CID alone, over IPFS: with buckets of their own,
 // and nothing but a peer's address between them.
 
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { manifestText, ociError, pushBlob, putManifest } from '../support/http-client.ts'
 import { randomBytes, sha256 } from '../support/image.ts'
@@ -56,6 +58,25 @@ describe.each([
     expect(again.status).toBe(face === 'the edge' ? 307 : 200)
   })
 })
+
+test('an image on IPFS lies on the disk once, where it was pushed and where it was pulled by its CID', async () => {
+  const [before, beforeThere] = [await bytesUnder(pushedTo.dataFolder), await bytesUnder(pulledFrom.dataFolder)]
+  const image = await pushLarge(pushedTo.originUrl, 'once/only', 'no second copy')
+  const content = image.layer.byteLength + image.config.length + image.manifest.length
+  // Beside it there are links, records, and 45 bytes for each mebibyte.
+  expect((await bytesUnder(pushedTo.dataFolder)) - before).toBeLessThan(content + 10_000)
+  await (await fetch(`${pulledFrom.originUrl}/v2/${image.root}/manifests/latest`)).arrayBuffer()
+  await (await fetch(`${pulledFrom.originUrl}/v2/${image.root}/blobs/${sha256(image.layer)}`)).arrayBuffer()
+  expect((await bytesUnder(pulledFrom.dataFolder)) - beforeThere).toBeLessThan(content + 10_000)
+})
+
+async function bytesUnder(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const sizes = entries
+    .filter((entry) => entry.isFile())
+    .map(async (entry) => (await stat(join(entry.parentPath, entry.name))).size)
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
+}
 
 test('what nobody has is a 404 that says how long was waited, and is not searched for again at once', async () => {
   const { root } = await pushLarge(pulledFrom.originUrl, 'some/name', 'another')

@@ -250,6 +250,37 @@ describeWith(['ipfs'], 'with a real node behind a proxy', () => {
     }
   })
 
+  test('a bucket that hangs, and hears no signal, hangs nobody', async () => {
+    const clock = createFakeClock()
+    const file: ContentFile = { ...large, open: () => new Promise(() => {}) }
+    const failure = failureOf(storeAt(proxy.url, clock).add(file, wait))
+    await clock.untilArmed()
+    clock.advance(timeoutMs)
+    await failure
+  })
+
+  test('where one file of an image breaks, the others are not sent to their end', async () => {
+    const reached = proxy.failAt('add', 'silent')
+    const broken = await testFile(seededBytes(7, 500))
+    const open = async () => {
+      await reached
+      throw new UpstreamError('bucket', 'the disk broke')
+    }
+    const withBroken = await testImage([large, { ...broken, open }])
+    await expect(storeAt(proxy.url).publish(withBroken, wait)).rejects.toThrow('bucket: the disk broke')
+    await (
+      await reached
+    ).closed
+  })
+
+  test('an image whose files were added before costs three calls', async () => {
+    const store = storeAt(proxy.url)
+    for (const file of image.files) await store.add(file, wait)
+    const before = proxy.calls.length
+    await store.publish(image, wait)
+    expect(proxy.calls.slice(before)).toEqual(['pin/ls', 'dag/import', 'pin/add'])
+  })
+
   test.each([0, 1])('a small file with bytes too few or too many (%i) is the fault of the bucket', async (at) => {
     const bytes = seededBytes(1, at === 0 ? 999 : 1001)
     const file = { ...small, open: async () => ReadableStream.from([bytes]) }

@@ -48,6 +48,8 @@ export interface FaultyProxy {
   readonly authorization: string | undefined
   /** From now on calls of this path fail so. Resolves at the first one. */
   failAt(path: string, fault: Fault): Promise<{ readonly closed: Promise<void> }>
+  /** From now on everything is passed on again. */
+  mend(): void
   /** Runs before each call of this path is passed on. */
   before(path: string, hook: () => Promise<void>): void
   /** What is answered to each call of this path. */
@@ -104,6 +106,7 @@ export async function startFaultyProxy(target?: string): Promise<FaultyProxy> {
       })
       return reached.promise
     },
+    mend: () => handlers.clear(),
     before: (path, hook) => void hooks.set(path, hook),
     answer(path, body) {
       handlers.set(path, (incoming, outgoing) => {

@@ -35,6 +35,10 @@ export interface Gateway {
   readonly requests: readonly string[]
   /** Bytes of CARs and blocks that were given to the network so far. */
   readonly sentBytes: () => number
+  /** TCP connections so far. */
+  readonly connections: () => number
+  /** From now on nothing is sent any more. */
+  hang(): void
   /** Requests that are not yet answered to their end. */
   readonly open: () => number
   stop(): Promise<void>
@@ -43,18 +47,24 @@ export interface Gateway {
 export async function startGateway(blocks: Blocks, manners: GatewayManners = {}): Promise<Gateway> {
   const requests: string[] = []
   let sentBytes = 0
+  let connections = 0
+  let hangs = false
   let open = 0
 
   async function send(response: ServerResponse, bytes: Uint8Array): Promise<void> {
-    if (manners.breaksAfter !== undefined && sentBytes + bytes.byteLength > manners.breaksAfter.sizeBytes) {
-      if (manners.breaksAfter.how === 'reset') response.destroy()
+    const { sizeBytes, how } = manners.breaksAfter ?? { sizeBytes: Number.POSITIVE_INFINITY, how: 'hang' }
+    if (hangs || sentBytes + bytes.byteLength > sizeBytes) {
+      if (how === 'reset') response.destroy()
       return new Promise((done) => response.once('close', done))
     }
     sentBytes += bytes.byteLength
     if (response.write(bytes) || response.destroyed) return
-    await new Promise<void>((done) => {
-      response.once('drain', done)
-      response.once('close', done)
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        response.off('drain', done).off('close', done)
+        resolve()
+      }
+      response.on('drain', done).on('close', done)
     })
   }
 
@@ -102,12 +112,15 @@ export async function startGateway(blocks: Blocks, manners: GatewayManners = {})
   const server = createServer((request, response) => {
     answer(request, response).catch(() => response.destroy())
   })
+  server.on('connection', () => (connections += 1))
   await listening(server)
   const { port } = server.address() as AddressInfo
   return {
     url: new URL(`http://127.0.0.1:${port}`),
     requests,
     sentBytes: () => sentBytes,
+    connections: () => connections,
+    hang: () => void (hangs = true),
     open: () => open,
     async stop() {
       server.closeAllConnections()

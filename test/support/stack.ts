@@ -43,7 +43,7 @@ export async function temporaryFolder(): Promise<{ path: string; remove: () => P
 
 /** Starts one verb of the CLI and waits until it says that it is ready. Rejects with what it printed where it ends before. */
 export async function startPart(
-  verb: 'up' | 'bucket' | 'origin' | 'edge',
+  verb: 'up' | 'bucket' | 'origin' | 'edge' | 'swarm',
   options: Readonly<Record<string, string>>,
 ): Promise<Part> {
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])

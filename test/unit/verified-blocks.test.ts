@@ -450,6 +450,13 @@ describe('blocks of other kinds', () => {
     await expect(readFile(cid, lying(blocks))).rejects.toBeInstanceOf(UpstreamError)
   })
 
+  test('a block over the limit is not taken, though it is the right one', async () => {
+    const { blocks, cid } = await named(someBytes(2 * 1024 * 1024 + 1), raw.code)
+    await expect(readFile(cid, honest(blocks))).rejects.toBeInstanceOf(UpstreamError)
+    const largest = await named(someBytes(2 * 1024 * 1024), raw.code)
+    expect(await readFile(largest.cid, honest(largest.blocks))).toHaveLength(2 * 1024 * 1024)
+  })
+
   test('a run of equal blocks is asked for once, and each chunk is memory of its own', async () => {
     const blocks: Blocks = new Map()
     const cid = await addFile(blocks, new Uint8Array(50_000), { chunker: fixedSize(1000) })

@@ -39,7 +39,7 @@ describe('a worker', () => {
       IPFS_KEEP_FETCHED_DAYS: 30,
       MEMORY_CACHE_MIB: 16,
       BUCKET_TIMEOUT_MS: 10_000,
-      ORIGIN_TIMEOUT_MS: 30_000,
+      ORIGIN_TIMEOUT_MS: 60_000,
       LOG_LEVEL: 'info',
     })
   })

@@ -1,0 +1,96 @@
+// A push whose receipt includes a Kubo that keeps the image: where Kubo is down or hangs the push fails in time and shows
+// nothing, what is already there is still served, and the same push succeeds once Kubo is back.
+
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { describeWith } from '../support/clients/programs.ts'
+import { type FaultyProxy, startFaultyProxy } from '../support/faulty-proxy.ts'
+import { manifestText, ociError, pushBlob, pushImage, putManifest } from '../support/http-client.ts'
+import { randomBytes } from '../support/image.ts'
+import { type Kubo, startKubo } from '../support/kubo.ts'
+import { anyPorts, type Part, startPart, temporaryFolder } from '../support/stack.ts'
+
+/** Milliseconds until a call of Kubo is given up. */
+const patience = 1500
+
+describeWith(['ipfs'], 'an origin that keeps images in Kubo', () => {
+  let folder: { path: string; remove: () => Promise<void> }
+  let kubo: Kubo
+  let proxy: FaultyProxy
+  let origin: Part
+
+  beforeAll(async () => {
+    folder = await temporaryFolder()
+    kubo = await startKubo()
+    proxy = await startFaultyProxy(kubo.url)
+    origin = await startPart('origin', {
+      'data-dir': folder.path,
+      ...anyPorts,
+      'ipfs-backend': 'kubo',
+      'ipfs-kubo-url': proxy.url,
+      'ipfs-fetch-timeout-ms': String(patience),
+    })
+  })
+
+  afterAll(async () => {
+    await origin.stop()
+    await proxy.stop()
+    await kubo.stop()
+    await folder.remove()
+  })
+
+  async function push(name: string, tag: string, seed: string): Promise<Response> {
+    const layer = Buffer.from(randomBytes(seed, 1_500_000)).toString('latin1')
+    for (const blob of ['{}', layer]) await pushBlob(origin.url, name, blob)
+    return putManifest(origin.url, name, tag, manifestText('{}', [layer]))
+  }
+
+  test('takes a push while Kubo answers, and Kubo has it pinned', async () => {
+    const answer = await push('kept/one', 'v1', 'one')
+    const root = answer.headers.get('X-Ipfs-Path')?.split('/').at(-1) ?? ''
+    expect(answer.status).toBe(201)
+    const pins: string[] = []
+    for await (const { cid } of kubo.rpc.pin.ls({ type: 'recursive' })) pins.push(cid.toString())
+    expect(pins).toContain(root)
+  })
+
+  test.each([
+    ['dag/import', 'silent'],
+    ['dag/import', 'half an answer'],
+    ['add', 'stops reading'],
+    ['add', 'reset at once'],
+    ['pin/add', 'silent'],
+    ['pin/add', 'refuses'],
+  ] as const)(
+    'refuses one with 503 while %s is %s, shows none of it, serves what is there, and takes it afterwards',
+    async (path, fault) => {
+      const name = `kept/${path.replace('/', '-')}-${fault.replaceAll(' ', '-')}`
+      void proxy.failAt(path, fault)
+      const answer = await push(name, 'v1', name)
+      expect([answer.status, answer.headers.get('Retry-After'), (await ociError(answer)).code]).toEqual([
+        503,
+        '5',
+        'UNAVAILABLE',
+      ])
+      expect((await fetch(`${origin.url}/v2/${name}/tags/list`)).status).toBe(404)
+      expect((await fetch(`${origin.url}/v2/kept/one/manifests/v1`)).status).toBe(200)
+      proxy.mend()
+      const again = await push(name, 'v1', name)
+      expect([again.status, again.headers.get('X-Ipfs-Path')]).toEqual([201, expect.stringMatching(/^\/ipfs\/bafybei/)])
+    },
+  )
+
+  test('refuses one while nobody listens where Kubo was', async () => {
+    const closed = await startFaultyProxy()
+    await closed.stop()
+    const alone = await temporaryFolder()
+    const part = await startPart('origin', {
+      'data-dir': alone.path,
+      ...anyPorts,
+      'ipfs-backend': 'kubo',
+      'ipfs-kubo-url': closed.url,
+    })
+    await expect(pushImage(part.url, 'kept/three', 'v1', 'three')).rejects.toThrow('503')
+    await part.stop()
+    await alone.remove()
+  })
+})
