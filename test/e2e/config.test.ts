@@ -90,11 +90,20 @@ describe('help', () => {
 })
 
 test.each([
-  [[], 'say which: up, bucket, origin, edge, config'],
+  [[], 'say which: up, bucket, origin, edge, cid, export, import, publish, block, unblock, blocked, swarm, config'],
   [['config'], 'say which: print, schema'],
-  [['--data-dir', '/a'], 'say which: up, bucket, origin, edge, config'],
-  [['orgin'], 'there is no verb orgin; did you mean origin? there are up, bucket, origin, edge, config'],
-  [['toString'], 'there is no verb toString; there are up, bucket, origin, edge, config'],
+  [
+    ['--data-dir', '/a'],
+    'say which: up, bucket, origin, edge, cid, export, import, publish, block, unblock, blocked, swarm, config',
+  ],
+  [
+    ['orgin'],
+    'there is no verb orgin; did you mean origin? there are up, bucket, origin, edge, cid, export, import, publish, block, unblock, blocked, swarm, config',
+  ],
+  [
+    ['toString'],
+    'there is no verb toString; there are up, bucket, origin, edge, cid, export, import, publish, block, unblock, blocked, swarm, config',
+  ],
   [['config', 'prnt'], 'there is no verb prnt; did you mean print? there are print, schema'],
 ])('without a verb that there is, as with %j, it says which there are', async (args, message) => {
   expect(await mirrorball(args)).toEqual({ code: 1, stdout: '', stderr: `mirrorball: ${message}\n` })
