@@ -158,9 +158,12 @@ export function blockedRootKey(root: Cid): Key {
   return `${blockedPrefix('cids')}${root}` as Key
 }
 
+/** One folder for each kind of what was taken down. */
+export const allBlockedPrefix = 'mirrorball/blocked/' as KeyPrefix
+
 /** One object for each digest, or root, that was taken down. */
 export function blockedPrefix(kind: DigestAlgorithm | 'cids'): KeyPrefix {
-  return `mirrorball/blocked/${kind}/` as KeyPrefix
+  return `${allBlockedPrefix}${kind}/` as KeyPrefix
 }
 
 /** The version of what lies under `mirrorball/`. */

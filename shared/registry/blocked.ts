@@ -3,7 +3,7 @@
 
 import pMap from 'p-map'
 import * as v from 'valibot'
-import { blockedKey, blockedPrefix, blockedRootKey } from '../layout/keys.ts'
+import { allBlockedPrefix, blockedKey, blockedPrefix, blockedRootKey } from '../layout/keys.ts'
 import type { Bucket, BucketReader, Wait } from '../ports/bucket.ts'
 import type { Cid } from '../protocol/cid.ts'
 import { type Digest, digestFrom, parseDigest } from '../protocol/digest.ts'
@@ -93,12 +93,18 @@ export async function* listMarks(bucket: BucketReader, wait: Wait): AsyncIterabl
   }
 }
 
-/** One look into the bucket for each. Rejects with BlockedContent where one of them is blocked. */
+/** Rejects with BlockedContent where one of them is blocked. */
 export async function refuseBlocked(bucket: BucketReader, digests: readonly Digest[], wait: Wait): Promise<void> {
   const refuse = (digest: Digest) => refuseMarked(bucket, { kind: 'digest', digest }, wait)
   const [only] = digests
-  if (digests.length === 1 && only !== undefined) await refuse(only)
-  else await pMap(digests, refuse, { concurrency: looksAtOnce })
+  if (digests.length === 1 && only !== undefined) return refuse(only)
+  // An image is made of many, and most registries block nothing: one look instead of one for each.
+  if (await isAnythingBlocked(bucket, wait)) await pMap(digests, refuse, { concurrency: looksAtOnce })
+}
+
+async function isAnythingBlocked(bucket: BucketReader, wait: Wait): Promise<boolean> {
+  for await (const _ of bucket.list(allBlockedPrefix, '', wait)) return true
+  return false
 }
 
 /** The same for an image that may never have been here. */
