@@ -16,7 +16,7 @@ export interface RootedDigest extends WalkedDigest {
 
 export interface ImageRoot {
   readonly cid: Cid
-  /** The nodes of its directories and the small files beside the blobs; what the blobs are made of is not among them. */
+  /** The nodes of its directories and the small files beside the blobs, in one order; what the blobs are made of is not among them. */
   readonly blocks: readonly Block[]
 }
 
@@ -42,7 +42,10 @@ export async function imageRoot(manifest: RootedManifest, digests: readonly Root
 
   /** `<alg>/<hex>/link` for each digest; the same bytes as in the bucket. */
   async function linksTo(chosen: readonly Digest[]): Promise<Tree> {
-    return byAlgorithm(await Promise.all(chosen.map(async (digest) => [digest, { link: await textFile(digest) }])))
+    const entries: [Digest, Tree][] = []
+    // One after another, so that the blocks come in the same order each time.
+    for (const digest of chosen) entries.push([digest, { link: await textFile(digest) }])
+    return byAlgorithm(entries)
   }
 
   const { digest } = manifest

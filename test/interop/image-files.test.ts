@@ -1,10 +1,13 @@
 // Images on their way without a registry, between us, Kubo and skopeo.
 
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { CarReader, CarWriter } from '@ipld/car'
+import { CID } from 'multiformats/cid'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { missingClients, describeWith, runClient } from '../support/clients/programs.ts'
-import { makeImage, makeIndex } from '../support/image.ts'
+import { makeImage, makeIndex, type TestImage } from '../support/image.ts'
 import { imageVectors } from '../support/ipfs-vectors.ts'
 import { type Kubo, startKubo } from '../support/kubo.ts'
 import { layoutDigest, readImage, readIndex } from '../support/oci-layout.ts'
@@ -94,6 +97,51 @@ describeWith(['ipfs'], 'a CAR and Kubo', () => {
       await linesOf(runVerb(data, 'export', cid ?? '', again))
       expect(await readImage(again, image.manifest.digest)).toMatchObject({ manifestDigest: image.manifest.digest })
     }
+  })
+
+  /** What Disco puts on IPFS: links and a list of CIDs, which may be of any form. */
+  const writeDiscoRepository = async (own: string, image: TestImage): Promise<readonly string[]> => {
+    const blobs = await Promise.all(
+      [image.manifest, image.config, ...image.layers].map(async ({ digest }) => {
+        const hex = digest.slice('sha256:'.length)
+        const file = join(image.folder, 'blobs/sha256', hex)
+        return { digest: hex, cid: (await ipfs('add', '-Q', '--chunker=size-262144', file)).trim() }
+      }),
+    )
+    const tag = join(own, 'disco/_manifests/tags/latest/current')
+    await mkdir(tag, { recursive: true })
+    await writeFile(join(tag, 'link'), image.manifest.digest)
+    await writeFile(join(own, 'disco/disco.json'), JSON.stringify({ blobs }))
+    return blobs.map(({ cid }) => cid)
+  }
+
+  test('a root that Disco made is imported with its blobs in the CAR, and says which are missing without', async () => {
+    const own = await newFolder()
+    const image = await makeImage(join(own, 'made'), 'as Disco has it', [3 * mebibyte, 1000])
+    const blobs = await writeDiscoRepository(own, image)
+    const root = (await ipfs('add', '-r', '-Q', join(own, 'disco'))).trim()
+    const { writer, out } = CarWriter.create([CID.parse(root)])
+    const writing = (async () => {
+      for (const top of [root, ...blobs]) {
+        await dagExport(top, join(own, 'part.car'))
+        for await (const block of (await CarReader.fromBytes(await readFile(join(own, 'part.car')))).blocks())
+          await writer.put(block)
+      }
+      await writer.close()
+    })()
+    await writeFile(join(own, 'whole.car'), Readable.from(out))
+    await writing
+    await dagExport(root, join(own, 'root.car'))
+    const data = await newFolder()
+    const { code, stderr } = await runVerb(data, 'import', join(own, 'root.car'))
+    expect([code, stderr]).toEqual([1, expect.stringContaining(image.manifest.digest)])
+    const [digest, cid] = await linesOf(runVerb(data, 'import', join(own, 'whole.car')))
+    expect(digest).toBe(image.manifest.digest)
+    // Our root, and the image under Disco's as well.
+    expect(await linesOf(runVerb(data, 'cid', CID.parse(root).toV1().toString()))).toEqual([cid])
+    const layout = join(own, 'layout')
+    await linesOf(runVerb(data, 'export', CID.parse(root).toV1().toString(), layout))
+    await readImage(layout, image.manifest.digest)
   })
 
   test.skipIf(missingClients('skopeo') !== undefined)(
