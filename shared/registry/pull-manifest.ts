@@ -34,12 +34,17 @@ export async function pullManifest(
   reference: Reference,
   wait: Wait,
 ): Promise<PulledManifest | undefined> {
+  const { bucket, access, views } = deps
   const content = parseContentName(name)
-  const view = content && (await obtainView(deps, content, wait))
-  if (content && view) return pullFromView(deps, content, view, reference, wait)
-  const { bucket, access } = deps
+  const view = content && (await views.find(content, wait))
+  if (content && view && viewedManifest(view, content, reference) !== undefined)
+    return pullFromView(deps, content, view, reference, wait)
+  // A bucket that Forta's Disco wrote has content names as repositories; what they hold need not be looked for outside.
   const digest = await namedManifest(bucket, name, reference, wait)
-  if (digest === undefined) return undefined
+  if (digest === undefined) {
+    const obtained = view === undefined ? content && (await obtainView(deps, content, wait)) : undefined
+    return content && obtained && pullFromView(deps, content, obtained, reference, wait)
+  }
   const [manifest, root] = await Promise.all([
     readManifest(bucket, digest, wait),
     isPublic(access, name) ? readRoot(bucket, digest, wait) : undefined,
