@@ -97,9 +97,9 @@ describe.skipIf(missing !== undefined)(`images of Forta's Disco (${missing ?? 'r
     expect(our).toMatch(/^bafybei/)
     expect(our).not.toBe(their)
     for (const root of [our, their])
-      expect((await clients.skopeo.pull(`${referenceAt(stack?.edgeUrl ?? '', root ?? '')}:latest`)).manifestDigest).toBe(
-        digest,
-      )
+      expect(
+        (await clients.skopeo.pull(`${referenceAt(stack?.edgeUrl ?? '', root ?? '')}:latest`)).manifestDigest,
+      ).toBe(digest)
   })
 })
 

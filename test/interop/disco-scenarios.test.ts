@@ -91,7 +91,9 @@ describe.skipIf(missing !== undefined)(`the scenarios of Forta's Disco (${missin
       for (const digest of digests()) {
         const file = `/ipfs/${root}/blobs/${digest.replace(':', '/')}`
         const { size } = await kubo.rpc.files.stat(file)
-        expect(size).toBe([image.manifest, image.config, ...image.layers].find((each) => each.digest === digest)?.sizeBytes)
+        expect(size).toBe(
+          [image.manifest, image.config, ...image.layers].find((each) => each.digest === digest)?.sizeBytes,
+        )
       }
     }
 
@@ -118,13 +120,16 @@ describe.skipIf(missing !== undefined)(`the scenarios of Forta's Disco (${missin
       await pullsEverywhere(stack, root)
     })
 
-    test.each(['originUrl', 'edgeUrl'] as const)('purge the bucket, then pull at %s: it comes from Kubo', async (face) => {
-      await purgeBucket()
-      await pulls(stack[face], root)
-      await pulls(stack[face], hex())
-      const files = Object.keys(await filesIn(bucket()))
-      for (const digest of digests()) expect(files).toContain(blobPathOf(digest))
-    })
+    test.each(['originUrl', 'edgeUrl'] as const)(
+      'purge the bucket, then pull at %s: it comes from Kubo',
+      async (face) => {
+        await purgeBucket()
+        await pulls(stack[face], root)
+        await pulls(stack[face], hex())
+        const files = Object.keys(await filesIn(bucket()))
+        for (const digest of digests()) expect(files).toContain(blobPathOf(digest))
+      },
+    )
 
     test('purge the bucket and start anew, then pull: it comes from Kubo', async () => {
       await stack.up.stop()
