@@ -34,7 +34,7 @@ export interface Publisher {
   /**
    * Gives an image its root, before the manifest's revision link is written. When it resolves with a root and the
    * repository is public, the image is on IPFS. Undefined where the image has no root: something of it is missing in the
-   * repository, or it has more than 1,000 digests.
+   * repository, or has another size than its descriptor says, or it has more than 1,000 digests.
    */
   publish(name: RepositoryName, digest: Digest, wait: Wait): Promise<Cid | undefined>
 
@@ -112,14 +112,16 @@ async function imageIn(
   const manifests = await manifestsOf(bucket, name, digest, wait)
   const walked = manifests && walk(digest, manifests)
   const mediaType = manifests?.get(digest)?.mediaType
-  if (walked === undefined || mediaType === undefined) return undefined
+  if (manifests === undefined || walked === undefined || mediaType === undefined) return undefined
+  const said = sizesIn(manifests.values())
   const sized = await pMap(
     walked,
     async (each): Promise<RecordedDigest | undefined> => {
       const { linked, sizeBytes } = each.asBlob
         ? await findBlob(bucket, name, each.digest, wait)
         : { linked: true, sizeBytes: await bucket.head(blobKey(each.digest), wait) }
-      return linked && sizeBytes !== undefined ? { ...each, sizeBytes } : undefined
+      const whole = each.asManifest || (sizeBytes !== undefined && said.get(each.digest)?.has(sizeBytes) === true)
+      return linked && whole && sizeBytes !== undefined ? { ...each, sizeBytes } : undefined
     },
     { concurrency: looksAtOnce },
   )
@@ -128,6 +130,14 @@ async function imageIn(
   return top === undefined || found.length < sized.length
     ? undefined
     : { digest, mediaType, sizeBytes: top.sizeBytes, walk: found }
+}
+
+/** What descriptors say of the size of each part. Bytes that no descriptor agrees with are not what was pushed. */
+function sizesIn(manifests: Iterable<Manifest>): ReadonlyMap<Digest, ReadonlySet<number>> {
+  const said = new Map<Digest, Set<number>>()
+  for (const { parts } of manifests)
+    for (const { digest, sizeBytes } of parts) said.set(digest, (said.get(digest) ?? new Set()).add(sizeBytes))
+  return said
 }
 
 /** Every manifest that `top` reaches in a repository; undefined where one is missing, damaged, or there are too many. */

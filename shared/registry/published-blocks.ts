@@ -62,9 +62,9 @@ const unhurried: Wait = { signal: new AbortController().signal }
 
 /** Every block of an image. One of which something is missing, or may not be had from here, has none. */
 async function placesOf(deps: PublishedBlocksDeps, root: Cid, view: ContentView, wait: Wait): Promise<Places> {
-  for (const { digest } of view.image.walk) {
+  for (const { digest, sizeBytes } of view.image.walk) {
     if (!(await mayServeFromBucket(deps, view, digest, wait))) return new Map()
-    if ((await deps.bucket.head(blobKey(digest), wait)) === undefined) return new Map()
+    if ((await deps.bucket.head(blobKey(digest), wait)) !== sizeBytes) return new Map()
   }
   const blocks = await imageBlocks(deps.bucket, view.image, wait)
   // A root that others made differently reaches other blocks, which are not here.

@@ -1,5 +1,6 @@
 // Images that Forta's Disco made are pulled by the CIDs that it gave them, from the Kubo that it uses and over the swarm.
 
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { referenceAt } from '../support/clients/image-client.ts'
@@ -104,6 +105,25 @@ describe.skipIf(missing !== undefined)(`images of Forta's Disco (${missing ?? 'r
 })
 
 describe.skipIf(missing !== undefined)(`an image of Forta's Disco that was pulled once (${missing ?? 'real'})`, () => {
+  test.each(['originUrl', 'edgeUrl'] as const)('comes again where the bucket lost its blobs, at %s', async (face) => {
+    const theirs = await startDiscoAlone()
+    const folder = await temporaryFolder()
+    const { clients, stop } = await startClients(['skopeo'])
+    const stack = await startStack('node', undefined, { 'ipfs-kubo-url': theirs.kubo.url })
+    const image = await makeImage(folder.path, 'lost', layerSizes)
+    await clients.skopeo.push(image, `${referenceAt(theirs.disco.url, 'pushed')}:latest`)
+    const root = (await theirs.disco.rootOf(image.manifest.digest)) ?? ''
+    for (const _ of ['first', 'again']) {
+      const pulled = await clients.skopeo.pull(`${referenceAt(stack[face], root)}:latest`)
+      expect(pulled.manifestDigest).toBe(image.manifest.digest)
+      await rm(join(stack.dataFolder, 'bucket', 'docker', 'registry', 'v2', 'blobs'), { recursive: true })
+    }
+    await stop()
+    await stack.stop()
+    await theirs.stop()
+    await folder.remove()
+  })
+
   test('is a hit when its Kubo is gone', async () => {
     const theirs = await startDiscoAlone()
     const folder = await temporaryFolder()
