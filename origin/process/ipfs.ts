@@ -47,6 +47,11 @@ const fetchesAtOnce = 64
 export async function startIpfs(deps: IpfsDeps): Promise<Ipfs> {
   const { config, bucket, uploads, access, log } = deps
   const { backend, fetch_timeout_ms: timeoutMs } = config.ipfs
+  const { names } = config.push
+  if (backend === 'off' && names === 'content-only')
+    throw new ConfigError([
+      'push.names: `content-only` needs `ipfs.backend` to be embedded or kubo, because only images on IPFS have content names',
+    ])
   const kubo = await kuboOf(config)
   if (backend === 'kubo' && kubo === undefined)
     throw new ConfigError(['ipfs.kubo_url: must be set with `ipfs.backend: kubo`, e.g. http://127.0.0.1:5001'])
@@ -56,7 +61,7 @@ export async function startIpfs(deps: IpfsDeps): Promise<Ipfs> {
   const sources: BlockSource[] = [kubo?.source, swarm?.source, ...gateways].filter((source) => source !== undefined)
   const gib = 1024 ** 3
   return {
-    publisher: backend === 'off' ? undefined : createPublisher({ bucket, access, log, store }),
+    publisher: backend === 'off' ? undefined : createPublisher({ bucket, access, log, store, names }),
     fetcher:
       sources.length === 0
         ? undefined

@@ -13,7 +13,7 @@ import { OciError, UpstreamError } from '../protocol/errors.ts'
 import { parseManifest, type Manifest } from '../protocol/manifest.ts'
 import type { RepositoryName } from '../protocol/names.ts'
 import { walk, walkLimit } from '../protocol/walk.ts'
-import { addToView, isPublished, removeFromView } from './content-view.ts'
+import { addToView, isPublished, namelessHolder, removeFromView } from './content-view.ts'
 import { findBlob } from './find-blob.ts'
 import { type ImageRecord, readRoot, type RecordedDigest, writeImageRecord, writeRoot } from './image-record.ts'
 import { hasManifest } from './links.ts'
@@ -38,6 +38,12 @@ export interface Publisher {
    */
   publish(name: RepositoryName, digest: Digest, wait: Wait): Promise<Cid | undefined>
 
+  /**
+   * The repository that holds a manifest which is pushed to `name`: that one; or, where names are not kept and the
+   * repository is public, the one that the manifest's digest names.
+   */
+  holderOf(name: RepositoryName, digest: Digest): RepositoryName
+
   /** A repository has given up a manifest: where no public one has it any more, IPFS need not keep it. */
   withdraw(name: RepositoryName, digest: Digest, wait: Wait): Promise<void>
 }
@@ -47,12 +53,27 @@ export interface PublisherDeps {
   readonly store: ContentStore
   readonly access: AccessRules
   readonly log: Log
+  /** `content-only`: what is pushed to a public repository has the names of its content alone. */
+  readonly names: PushedNames
 }
 
+export const pushedNames = ['any', 'content-only'] as const
+
+export type PushedNames = (typeof pushedNames)[number]
+
 export function createPublisher(deps: PublisherDeps): Publisher {
-  const { bucket, store, access, log } = deps
+  const { bucket, store, access, log, names } = deps
+
+  function holderOf(name: RepositoryName, digest: Digest): RepositoryName {
+    if (names === 'any') return name
+    const nameless = namelessHolder(digest)
+    // What is private has no content names, and would be lost without its own; patterns may close those too.
+    return isPublic(access, name) && isPublic(access, nameless) ? nameless : name
+  }
 
   return {
+    holderOf,
+
     blobPushed(name, digest, sizeBytes) {
       if (!isPublic(access, name)) return
       const copying = (async () => {
@@ -64,14 +85,14 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     },
 
     async publish(name, digest, wait) {
-      const image = await imageIn(bucket, name, digest, wait)
+      const image = await imageIn(bucket, name, digest, (child) => holderOf(name, child), wait)
       if (image === undefined) return undefined
       const { root, files } = await rootOf(bucket, image, wait)
       if (isPublic(access, name)) await store.publish({ root: root.cid, blocks: root.blocks, files }, wait)
       await Promise.all([
         writeImageRecord(bucket, root.cid, image, wait),
         writeRoot(bucket, digest, root.cid, wait),
-        addToView(bucket, digest, name, wait),
+        addToView(bucket, digest, holderOf(name, digest), wait),
       ])
       return root.cid
     },
@@ -107,9 +128,10 @@ async function imageIn(
   bucket: Bucket,
   name: RepositoryName,
   digest: Digest,
+  holderOf: (manifest: Digest) => RepositoryName,
   wait: Wait,
 ): Promise<ImageRecord | undefined> {
-  const manifests = await manifestsOf(bucket, name, digest, wait)
+  const manifests = await manifestsOf(bucket, digest, holderOf, wait)
   const walked = manifests && walk(digest, manifests)
   const mediaType = manifests?.get(digest)?.mediaType
   if (manifests === undefined || walked === undefined || mediaType === undefined) return undefined
@@ -140,11 +162,11 @@ function sizesIn(manifests: Iterable<Manifest>): ReadonlyMap<Digest, ReadonlySet
   return said
 }
 
-/** Every manifest that `top` reaches in a repository; undefined where one is missing, damaged, or there are too many. */
+/** Every manifest that `top` reaches, where its holder has it; undefined where one is missing, damaged, or there are too many. */
 async function manifestsOf(
   bucket: Bucket,
-  name: RepositoryName,
   top: Digest,
+  holderOf: (manifest: Digest) => RepositoryName,
   wait: Wait,
 ): Promise<ReadonlyMap<Digest, Manifest> | undefined> {
   const manifests = new Map<Digest, Manifest>()
@@ -154,7 +176,7 @@ async function manifestsOf(
     const read = await pMap(
       next,
       async (digest) => {
-        const there = digest === top || (await hasManifest(bucket, name, digest, wait))
+        const there = digest === top || (await hasManifest(bucket, holderOf(digest), digest, wait))
         const stored = there ? await readManifest(bucket, digest, wait) : undefined
         return stored === undefined ? undefined : parsed(stored.bytes)
       },

@@ -46,7 +46,7 @@ export function originApp({
   access?: AccessRules
   fetcher?: ImageFetcher
 }): RegistryApp {
-  const publisher = createPublisher({ bucket, access, log: silentLog, store: embeddedStore })
+  const publisher = createPublisher({ bucket, access, log: silentLog, store: embeddedStore, names: 'any' })
   return createOriginApp({
     log: silentLog,
     clock,
