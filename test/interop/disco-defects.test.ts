@@ -2,7 +2,7 @@
 // and a Kubo that has lost its pins.
 
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { referenceAt } from '../support/clients/image-client.ts'
 import { type ImageClients, neededFor, startClients } from '../support/clients/image-clients.ts'
 import { missingClients } from '../support/clients/programs.ts'
@@ -155,15 +155,18 @@ describe.skipIf(missing !== undefined)(`unlike Forta's Disco, Mirrorball (${miss
   test('serves the pushed name while Kubo is gone, and refuses a push rather than lie about it', async () => {
     const [before, after] = [await image('kubo-gone'), await image('kubo-gone-after')]
     const gone = await startKubo()
+    let stopped: Promise<void> | undefined
+    const stopKubo = () => (stopped ??= gone.stop())
+    onTestFinished(stopKubo)
     const stack = await startStack('node', undefined, { 'ipfs-backend': 'kubo', 'ipfs-kubo-url': gone.url })
+    onTestFinished(() => stack.stop())
     await pushed(stack.originUrl, 'gone:latest')(before)
-    await gone.stop()
+    await stopKubo()
     await expect(pushed(stack.originUrl, 'gone:latest')(after)).rejects.toThrow()
     for (const base of [stack.originUrl, stack.edgeUrl]) {
       await expectPulls(base, 'gone:latest', before)
       const { digest } = after.manifest
       expect((await fetch(`${base}/v2/gone/manifests/${digest}`)).status).toBe(404)
     }
-    await stack.stop()
   })
 })

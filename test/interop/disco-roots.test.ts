@@ -2,7 +2,7 @@
 
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { referenceAt } from '../support/clients/image-client.ts'
 import { type ImageClients, neededFor, startClients } from '../support/clients/image-clients.ts'
 import { type Disco, missingForDisco, startDisco } from '../support/disco.ts'
@@ -19,18 +19,23 @@ const layerSizes = [5_000_000, 3_000_000, 100]
 interface Discos {
   readonly kubo: Kubo
   readonly disco: Disco
+  /** Of Kubo alone. */
+  readonly stopKubo: () => Promise<void>
   readonly stop: () => Promise<void>
 }
 
 async function startDiscoAlone(): Promise<Discos> {
   const kubo = await startKubo({ swarm: true })
   const disco = await startDisco({ kubo })
+  let stopped: Promise<void> | undefined
+  const stopKubo = () => (stopped ??= kubo.stop())
   return {
     kubo,
     disco,
+    stopKubo,
     async stop() {
       await disco.stop()
-      await kubo.stop()
+      await stopKubo()
     },
   }
 }
@@ -107,9 +112,13 @@ describe.skipIf(missing !== undefined)(`images of Forta's Disco (${missing ?? 'r
 describe.skipIf(missing !== undefined)(`an image of Forta's Disco that was pulled once (${missing ?? 'real'})`, () => {
   test.each(['originUrl', 'edgeUrl'] as const)('comes again where the bucket lost its blobs, at %s', async (face) => {
     const theirs = await startDiscoAlone()
+    onTestFinished(theirs.stop)
     const folder = await temporaryFolder()
+    onTestFinished(folder.remove)
     const { clients, stop } = await startClients(['skopeo'])
+    onTestFinished(stop)
     const stack = await startStack('node', undefined, { 'ipfs-kubo-url': theirs.kubo.url })
+    onTestFinished(() => stack.stop())
     const image = await makeImage(folder.path, 'lost', layerSizes)
     await clients.skopeo.push(image, `${referenceAt(theirs.disco.url, 'pushed')}:latest`)
     const root = (await theirs.disco.rootOf(image.manifest.digest)) ?? ''
@@ -118,30 +127,27 @@ describe.skipIf(missing !== undefined)(`an image of Forta's Disco that was pulle
       expect(pulled.manifestDigest).toBe(image.manifest.digest)
       await rm(join(stack.dataFolder, 'bucket', 'docker', 'registry', 'v2', 'blobs'), { recursive: true })
     }
-    await stop()
-    await stack.stop()
-    await theirs.stop()
-    await folder.remove()
   })
 
   test('is a hit when its Kubo is gone', async () => {
     const theirs = await startDiscoAlone()
+    onTestFinished(theirs.stop)
     const folder = await temporaryFolder()
+    onTestFinished(folder.remove)
     const { clients, stop } = await startClients(['skopeo'])
+    onTestFinished(stop)
     const stack = await startStack('node', undefined, { 'ipfs-kubo-url': theirs.kubo.url })
+    onTestFinished(() => stack.stop())
     const image = await makeImage(folder.path, 'hit', layerSizes)
     await clients.skopeo.push(image, `${referenceAt(theirs.disco.url, 'pushed')}:latest`)
     const root = (await theirs.disco.rootOf(image.manifest.digest)) ?? ''
     await clients.skopeo.pull(`${referenceAt(stack.originUrl, root)}:latest`)
-    await theirs.stop()
+    await theirs.stopKubo()
     for (const base of [stack.originUrl, stack.edgeUrl]) {
       const pulled = await clients.skopeo.pull(`${referenceAt(base, root)}:latest`)
       expect(pulled.manifestDigest).toBe(image.manifest.digest)
     }
     expect(new Set(stack.log('edge').map(({ tier }) => tier))).not.toContain('origin')
-    await stop()
-    await stack.stop()
-    await folder.remove()
   })
 })
 

@@ -3,7 +3,7 @@
 
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { blobPathOf, purgeKubo } from '../support/purge.ts'
 import { referenceAt } from '../support/clients/image-client.ts'
 import { type ImageClients, neededFor, startClients } from '../support/clients/image-clients.ts'
@@ -171,6 +171,7 @@ describe.skipIf(missing !== undefined)(`the scenarios of Forta's Disco (${missin
   describe('without IPFS:', () => {
     test('push, and pull all tags of the digest: the CID is among them', async () => {
       const stack = await startStack('node')
+      onTestFinished(() => stack.stop())
       await push(stack)
       const tags = await runClient('skopeo', [
         'list-tags',
@@ -184,16 +185,15 @@ describe.skipIf(missing !== undefined)(`the scenarios of Forta's Disco (${missin
         const pulled = await clients.docker.pull(referenceAt(base, `${hex()}:${root}`))
         expect(pulled.manifestDigest).toBe(image.manifest.digest)
       }
-      await stack.stop()
     })
 
     test('where it is switched off, an image has its pushed name alone', async () => {
       const stack = await startStack('node', undefined, { 'ipfs-backend': 'off' })
+      onTestFinished(() => stack.stop())
       await push(stack)
       await pullsEverywhere(stack, 'test')
       for (const base of [stack.originUrl, stack.edgeUrl])
         expect((await fetch(`${base}/v2/${hex()}/manifests/latest`)).status).toBe(404)
-      await stack.stop()
     })
   })
 })
