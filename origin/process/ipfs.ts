@@ -17,7 +17,7 @@ import { ConfigError } from '../config/config-error.ts'
 import { keepFetchedMs, swarmKeyFile } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
 import { embeddedStore } from '../ipfs/embedded-store.ts'
-import type { Swarm } from '../ipfs/swarm.ts'
+import type { Swarm } from '../ipfs/swarm/swarm.ts'
 import { nodeHasher } from '../upload/node-hasher.ts'
 import { streamingFetch } from './streaming-fetch.ts'
 import { systemClock, systemRandom } from './system-ports.ts'
@@ -84,9 +84,9 @@ async function kuboOf({ ipfs }: Config): Promise<{ store: ContentStore; source: 
   const { kubo_url: url, fetch_timeout_ms: timeoutMs } = ipfs
   if (url === undefined) return undefined
   const [{ createKuboClient }, { createKuboStore }, { createKuboSource }] = await Promise.all([
-    import('../ipfs/kubo-client.ts'),
-    import('../ipfs/kubo-store.ts'),
-    import('../ipfs/kubo-source.ts'),
+    import('../ipfs/kubo/kubo-client.ts'),
+    import('../ipfs/kubo/kubo-store.ts'),
+    import('../ipfs/kubo/kubo-source.ts'),
   ])
   const kubo = createKuboClient({ url, timeoutMs, clock: systemClock })
   return {
@@ -105,7 +105,7 @@ type SwarmDeps = Pick<IpfsDeps, 'config' | 'bucket' | 'access' | 'log'>
 /** The embedded node: hands out the public images of the bucket, and is a source of others. */
 export async function startEmbedded({ config, bucket, access, log }: SwarmDeps): Promise<Swarm> {
   const { listen = [], peers = [], fetch_timeout_ms: timeoutMs } = config.ipfs
-  const { startSwarm } = await import('../ipfs/swarm.ts')
+  const { startSwarm } = await import('../ipfs/swarm/swarm.ts')
   const views = createViewFinder({ bucket, access, clock: systemClock, keepFetchedMs: keepFetchedMs(config) })
   return startSwarm({
     identity: await swarmKey(swarmKeyFile(config)),
@@ -121,7 +121,7 @@ export async function startEmbedded({ config, bucket, access, log }: SwarmDeps):
 async function gatewaysOf({ ipfs }: Config): Promise<BlockSource[]> {
   const { gateways = [], fetch_timeout_ms: timeoutMs } = ipfs
   if (gateways.length === 0) return []
-  const { createGatewaySource } = await import('../ipfs/gateway-source.ts')
+  const { createGatewaySource } = await import('../ipfs/gateways/gateway-source.ts')
   return gateways.map((url) =>
     createGatewaySource({
       url: new URL(url),

@@ -2,9 +2,9 @@
 
 import { CID } from 'multiformats/cid'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createKuboClient } from '../../origin/ipfs/kubo-client.ts'
-import { createKuboSource } from '../../origin/ipfs/kubo-source.ts'
-import { createKuboStore } from '../../origin/ipfs/kubo-store.ts'
+import { createKuboClient } from '../../origin/ipfs/kubo/kubo-client.ts'
+import { createKuboSource } from '../../origin/ipfs/kubo/kubo-source.ts'
+import { createKuboStore } from '../../origin/ipfs/kubo/kubo-store.ts'
 import { systemClock } from '../../origin/process/system-ports.ts'
 import type { Wait } from '../../shared/ports/bucket.ts'
 import type { Clock } from '../../shared/ports/clock.ts'

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { type KuboNode, missingKubo, startKuboNode } from '../support/kubo-node.ts'
 import { addressOf, publishing, startNode } from '../support/swarm-nodes.ts'
 import { readUnixfsFile, rawBlock, type TestFile, unixfsFile } from '../support/unixfs-file.ts'
-import type { Swarm } from '../../origin/ipfs/swarm.ts'
+import type { Swarm } from '../../origin/ipfs/swarm/swarm.ts'
 import type { Cid } from '../../shared/protocol/cid.ts'
 
 const mebibyte = 1024 * 1024

@@ -7,7 +7,7 @@ import { createRecordingLog } from '../support/recording-log.ts'
 import { eventually } from '../support/stack.ts'
 import { addressOf, newIdentity, publishing, startNode, startSilentPeer } from '../support/swarm-nodes.ts'
 import { rawBlock, readUnixfsFile, type TestBlock, type TestFile, unixfsFile } from '../support/unixfs-file.ts'
-import type { Swarm } from '../../origin/ipfs/swarm.ts'
+import type { Swarm } from '../../origin/ipfs/swarm/swarm.ts'
 import { blockLimitBytes } from '../../shared/ports/block-source.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 

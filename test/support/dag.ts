@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { type AddFileOptions, unixfs } from '@helia/unixfs'
 import type { CID } from 'multiformats/cid'
-import { cidText } from '../../shared/ipfs/verify-block.ts'
+import { cidText } from '../../shared/ipfs/cid.ts'
 import type { Cid } from '../../shared/protocol/cid.ts'
 
 /** Blocks by the canonical text of their CIDs, in the order in which they were made. */

@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { varint } from 'multiformats'
 import { CID } from 'multiformats/cid'
-import { cidText } from '../../shared/ipfs/verify-block.ts'
+import { cidText } from '../../shared/ipfs/cid.ts'
 import type { Cid } from '../../shared/protocol/cid.ts'
 import type { Blocks } from './dag.ts'
 

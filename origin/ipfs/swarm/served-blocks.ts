@@ -4,10 +4,10 @@
 import { NotFoundError } from '@libp2p/interface'
 import type { Blockstore } from 'interface-blockstore'
 import type { CID } from 'multiformats/cid'
-import { blockLimitBytes } from '../../shared/ports/block-source.ts'
-import type { LocalBlocks } from '../../shared/ports/local-blocks.ts'
-import type { Log } from '../../shared/ports/log.ts'
-import type { Cid } from '../../shared/protocol/cid.ts'
+import { cidText } from '../../../shared/ipfs/cid.ts'
+import { blockLimitBytes } from '../../../shared/ports/block-source.ts'
+import type { LocalBlocks } from '../../../shared/ports/local-blocks.ts'
+import type { Log } from '../../../shared/ports/log.ts'
 
 /** Sixteen blocks of the largest size: twice what a Mirrorball asks of one peer at once. */
 export const batchLimitBytes = 16 * blockLimitBytes
@@ -25,7 +25,7 @@ export function createServedBlocks(blocks: LocalBlocks, log: Log, limitBytes = b
   async function read(cid: CID, signal: AbortSignal): Promise<Uint8Array | undefined> {
     const sentBytes = batchBytes.get(signal) ?? 0
     if (cid.multihash.digest.byteLength > longestDigestBytes || sentBytes >= limitBytes) return undefined
-    const bytes = await blocks.get(cid.toV1().toString() as Cid, { signal }).catch((error: unknown) => {
+    const bytes = await blocks.get(cidText(cid), { signal }).catch((error: unknown) => {
       // Any other answer would leave the peer without one for everything else that it asked for at the same time.
       log.warn('block not served to IPFS peers: it could not be read', { cid: cid.toString() }, error)
       return undefined

@@ -2,12 +2,13 @@
 // what comes while imports are under way waits for the next one. Kubo checks each block against its CID.
 
 import { CarWriter } from '@ipld/car'
-import { CID } from 'multiformats/cid'
+import type { CID } from 'multiformats/cid'
 import pMap from 'p-map'
-import type { Wait } from '../../shared/ports/bucket.ts'
-import { orAborted } from '../../shared/ports/or-aborted.ts'
-import type { Cid } from '../../shared/protocol/cid.ts'
-import { UpstreamError } from '../../shared/protocol/errors.ts'
+import { decodeCid } from '../../../shared/ipfs/cid.ts'
+import type { Wait } from '../../../shared/ports/bucket.ts'
+import { orAborted } from '../../../shared/ports/or-aborted.ts'
+import type { Cid } from '../../../shared/protocol/cid.ts'
+import { UpstreamError } from '../../../shared/protocol/errors.ts'
 import { type KuboClient, kuboAnswer } from './kubo-client.ts'
 import { limitMsFor } from './kubo-limits.ts'
 
@@ -67,7 +68,7 @@ export function createKuboBlocks(kubo: KuboClient): KuboBlocks {
 
   async function importBlocks(blocks: readonly { entry: Entry; bytes: Uint8Array }[]): Promise<void> {
     try {
-      await importCar(blocks.map(({ entry, bytes }) => ({ cid: CID.parse(entry.cid), bytes })))
+      await importCar(blocks.map(({ entry, bytes }) => ({ cid: decodeCid(entry.cid), bytes })))
       for (const { entry } of blocks) entry.resolve()
     } catch (error) {
       const refused = error instanceof UpstreamError && kuboAnswer(error.cause) !== undefined
