@@ -6,6 +6,7 @@ import { blobKey } from '../layout/keys.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
 import type { LocalBlocks } from '../ports/local-blocks.ts'
 import { orAborted } from '../ports/or-aborted.ts'
+import { unhurried } from '../ports/unhurried.ts'
 import type { Cid } from '../protocol/cid.ts'
 import { parseRootCid } from '../protocol/names.ts'
 import { type ContentView, mayServeFromBucket, type ViewDeps, type Views } from './content-view.ts'
@@ -57,8 +58,6 @@ export function createPublishedBlocks(deps: PublishedBlocksDeps): LocalBlocks {
     },
   }
 }
-
-const unhurried: Wait = { signal: new AbortController().signal }
 
 /** Every block of an image. One of which something is missing, or may not be had from here, has none. */
 async function placesOf(deps: PublishedBlocksDeps, root: Cid, view: ContentView, wait: Wait): Promise<Places> {

@@ -7,6 +7,7 @@ import type { CID } from 'multiformats/cid'
 import { cidText } from '../../../shared/ipfs/cid.ts'
 import { blockLimitBytes } from '../../../shared/ports/block-source.ts'
 import type { LocalBlocks } from '../../../shared/ports/local-blocks.ts'
+import { unhurried } from '../../../shared/ports/unhurried.ts'
 import type { Log } from '../../../shared/ports/log.ts'
 
 /** Sixteen blocks of the largest size: twice what a Mirrorball asks of one peer at once. */
@@ -14,8 +15,6 @@ export const batchLimitBytes = 16 * blockLimitBytes
 
 /** A sha-512 digest. Longer ones are blocks that lie in their own name, which nobody needs to be sent. */
 const longestDigestBytes = 64
-
-const neverAborted = new AbortController().signal
 
 /** @param limitBytes where a batch holds this much, the rest of its wants is answered "do not have"; the peer may ask again */
 export function createServedBlocks(blocks: LocalBlocks, log: Log, limitBytes = batchLimitBytes): Blockstore {
@@ -38,7 +37,7 @@ export function createServedBlocks(blocks: LocalBlocks, log: Log, limitBytes = b
     // `get` tells, and takes one look where this would make it two.
     has: () => true,
     async *get(cid, options) {
-      const bytes = await read(cid, options?.signal ?? neverAborted)
+      const bytes = await read(cid, options?.signal ?? unhurried.signal)
       if (bytes === undefined) throw new NotFoundError()
       yield bytes
     },
