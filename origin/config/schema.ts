@@ -13,6 +13,7 @@ import {
   wholeNumber,
 } from '../../shared/config/rules.ts'
 import { logLevels } from '../../shared/ports/log.ts'
+import { pushedNames } from '../../shared/registry/publish-image.ts'
 import { bucketName } from '../bucket/bucket-name.ts'
 
 export interface ListenAddress {
@@ -96,6 +97,12 @@ export const configSchema = section({
     allow_sparse: v.pipe(
       v.optional(flag, false),
       v.description('Whether a manifest may name config and layers that its repository does not have.'),
+    ),
+    names: v.pipe(
+      v.optional(v.picklist(pushedNames, `must be ${pushedNames.join(' or ')}`), 'any'),
+      v.description(
+        'Which names a pushed image has: `any`, the one it was pushed under and those of its content; or `content-only`, its CID and its digest alone: the pushed name disappears, as with Forta’s Disco. Repositories in `access.private` keep theirs.',
+      ),
     ),
     upload_expiry_hours: v.pipe(
       v.optional(wholeNumber(1, 8760), 24),

@@ -3,7 +3,7 @@
 import { createReadStream } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { CarIndexer } from '@ipld/car/indexer'
-import { cidText } from '../../shared/ipfs/verify-block.ts'
+import { cidText } from '../../shared/ipfs/cid.ts'
 import { type BlockSource, blockLimitBytes } from '../../shared/ports/block-source.ts'
 import type { Wait } from '../../shared/ports/bucket.ts'
 import type { Cid } from '../../shared/protocol/cid.ts'

@@ -2,6 +2,7 @@
 
 import * as v from 'valibot'
 import { algorithmOf, type Digest, hexOf, parseDigest } from '../../shared/protocol/digest.ts'
+import { parseJson } from '../../shared/protocol/json.ts'
 import { BadImage, type ImageSource } from '../../shared/registry/image-source.ts'
 
 /** The files of a layout. */
@@ -73,14 +74,6 @@ async function readJson<Schema extends v.GenericSchema>(
   const file = await files.find(path)
   if (file === undefined) return undefined
   if (file.sizeBytes > indexLimitBytes) throw new BadImage(`its ${path} has more than ${indexLimitBytes} bytes`)
-  const result = v.safeParse(schema, parseJson(await new Response(file.open()).text()))
+  const result = v.safeParse(schema, parseJson(new Uint8Array(await new Response(file.open()).arrayBuffer())))
   return result.success ? result.output : undefined
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

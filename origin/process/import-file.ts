@@ -33,7 +33,7 @@ export async function importFile(run: VerbRun, path: string, choices: ImportChoi
   const chosen = choices.digest === undefined ? undefined : parseChosen(choices.digest)
   const isPublished = config.ipfs.backend !== 'off'
   const publisher = isPublished
-    ? createPublisher({ bucket, access, log, store: await contentStoreOf(config) })
+    ? createPublisher({ bucket, access, log, store: await contentStoreOf(config), names: config.push.names })
     : undefined
   const deps: ImportDeps = {
     bucket,

@@ -18,7 +18,7 @@ import { ConfigError } from '../config/config-error.ts'
 import { keepFetchedMs, swarmKeyFile } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
 import { embeddedStore } from '../ipfs/embedded-store.ts'
-import type { Swarm } from '../ipfs/swarm.ts'
+import type { Swarm } from '../ipfs/swarm/swarm.ts'
 import { nodeHasher } from '../upload/node-hasher.ts'
 import { streamingFetch } from './streaming-fetch.ts'
 import { systemClock, systemRandom } from './system-ports.ts'
@@ -48,16 +48,21 @@ const fetchesAtOnce = 64
 export async function startIpfs(deps: IpfsDeps): Promise<Ipfs> {
   const { config, bucket, uploads, access, log } = deps
   const { backend, fetch_timeout_ms: timeoutMs } = config.ipfs
+  const { names } = config.push
+  if (backend === 'off' && names === 'content-only')
+    throw new ConfigError([
+      'push.names: `content-only` needs `ipfs.backend` to be embedded or kubo, because only images on IPFS have content names',
+    ])
   const kubo = await kuboOf(config)
   const store = storeOf(config, kubo)
-  const publisher = backend === 'off' ? undefined : createPublisher({ bucket, access, log, store })
+  const publisher = backend === 'off' ? undefined : createPublisher({ bucket, access, log, store, names })
   const swarm = await swarmOf(deps)
   const gateways = await gatewaysOf(config)
   const sources: BlockSource[] = [kubo?.source, swarm?.source, ...gateways].filter((source) => source !== undefined)
   const gib = 1024 ** 3
   const reconciling =
     publisher !== undefined && backend === 'kubo' && !config.access.read_only
-      ? startReconciling(deps, publisher, store)
+      ? startReconciling(deps, store)
       : undefined
   return {
     publisher,
@@ -94,7 +99,9 @@ function storeOf({ ipfs }: Config, kubo: { store: ContentStore } | undefined): C
 }
 
 /** What the access rules say may have changed while no origin ran. */
-function startReconciling({ bucket, access, log }: IpfsDeps, publisher: Publisher, copies: ContentStore) {
+function startReconciling({ bucket, access, log }: IpfsDeps, copies: ContentStore) {
+  // What is in the bucket keeps the names that it has.
+  const publisher = createPublisher({ bucket, access, log, store: copies, names: 'any' })
   const stopped = new AbortController()
   const onFault = (name: string, digest: string, error: Error) =>
     log.warn('an image is damaged, and left as it is', { name, digest }, error)
@@ -116,9 +123,9 @@ async function kuboOf({ ipfs }: Config): Promise<{ store: ContentStore; source: 
   const { kubo_url: url, fetch_timeout_ms: timeoutMs } = ipfs
   if (url === undefined) return undefined
   const [{ createKuboClient }, { createKuboStore }, { createKuboSource }] = await Promise.all([
-    import('../ipfs/kubo-client.ts'),
-    import('../ipfs/kubo-store.ts'),
-    import('../ipfs/kubo-source.ts'),
+    import('../ipfs/kubo/kubo-client.ts'),
+    import('../ipfs/kubo/kubo-store.ts'),
+    import('../ipfs/kubo/kubo-source.ts'),
   ])
   const kubo = createKuboClient({ url, timeoutMs, clock: systemClock })
   return {
@@ -137,7 +144,7 @@ type SwarmDeps = Pick<IpfsDeps, 'config' | 'bucket' | 'access' | 'log'>
 /** The embedded node: hands out the public images of the bucket, and is a source of others. */
 export async function startEmbedded({ config, bucket, access, log }: SwarmDeps): Promise<Swarm> {
   const { listen = [], peers = [], fetch_timeout_ms: timeoutMs } = config.ipfs
-  const { startSwarm } = await import('../ipfs/swarm.ts')
+  const { startSwarm } = await import('../ipfs/swarm/swarm.ts')
   const views = createViewFinder({ bucket, access, clock: systemClock, keepFetchedMs: keepFetchedMs(config) })
   return startSwarm({
     identity: await swarmKey(swarmKeyFile(config)),
@@ -153,7 +160,7 @@ export async function startEmbedded({ config, bucket, access, log }: SwarmDeps):
 async function gatewaysOf({ ipfs }: Config): Promise<BlockSource[]> {
   const { gateways = [], fetch_timeout_ms: timeoutMs } = ipfs
   if (gateways.length === 0) return []
-  const { createGatewaySource } = await import('../ipfs/gateway-source.ts')
+  const { createGatewaySource } = await import('../ipfs/gateways/gateway-source.ts')
   return gateways.map((url) =>
     createGatewaySource({
       url: new URL(url),

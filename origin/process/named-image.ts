@@ -24,7 +24,7 @@ export async function namedImage(run: VerbRun, text: string): Promise<RootedImag
   if (found === undefined) throw new Error(`there is no image ${text} in ${run.folder}`)
   progress.show(`reading ${found.digest}`)
   // Puts nothing on IPFS: that is for pushes, and for `mirrorball publish`.
-  const publisher = createPublisher({ bucket, access, log, store: embeddedStore })
+  const publisher = createPublisher({ bucket, access, log, store: embeddedStore, names: 'any' })
   const rooted = await obtainRoot(bucket, publisher, found, wait)
   if (rooted !== undefined) return rooted
   throw new Error(`${text} can have no CID:\n  ${(await faultsOf(run, found)).join('\n  ')}\npush what is missing`)

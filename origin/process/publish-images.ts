@@ -16,7 +16,7 @@ export async function publishImages(run: VerbRun, only: string | undefined): Pro
     {
       bucket,
       access,
-      publisher: createPublisher({ bucket, access, log, store }),
+      publisher: createPublisher({ bucket, access, log, store, names: 'any' }),
       copies: config.ipfs.backend === 'kubo' ? store : undefined,
       onProgress: (done) => progress.show(summary(done)),
       onFault(name, digest, error) {

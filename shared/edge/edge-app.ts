@@ -11,6 +11,7 @@ import { type ContentView, mayServeFromBucket, viewedManifest, type Views } from
 import { blobUnknown } from '../registry/find-blob.ts'
 import { hasManifest, readTag } from '../registry/links.ts'
 import { manifestUnknown } from '../registry/pull-manifest.ts'
+import { DamagedManifest } from '../registry/read-manifest.ts'
 import { type Answer, withHeaders } from '../http/answer.ts'
 import { blobAnswer, manifestAnswer } from '../http/content-answer.ts'
 import { versionAnswer } from '../http/json-answer.ts'
@@ -95,6 +96,8 @@ async function getManifest(
   try {
     found = await findManifest(deps, request, route, wait)
   } catch (error) {
+    // The origin can fetch it anew, or says what is wrong.
+    if (error instanceof DamagedManifest) return askOrigin(deps, request)
     const known = error instanceof UpstreamError ? await lastKnown(deps, route) : undefined
     if (known === undefined) throw error
     request.tier = 'last-known'

@@ -136,16 +136,16 @@ async function putManifest(
 ): Promise<Answer> {
   const contentType = request.headers.get('Content-Type') ?? undefined
   const tags = reference.kind === 'digest' ? tagsOf(query) : []
-  const { digest, root, subject } = await pushManifest(
+  const { digest, holder, root, subject } = await pushManifest(
     bucket,
     { name, reference, bytes, contentType, tags },
     rules,
     wait,
   )
-  return withHeaders(created(`/v2/${name}/manifests/${digest}`, digest), {
+  return withHeaders(created(`/v2/${holder}/manifests/${digest}`, digest), {
     ...ipfsPath(isPublic(access, name) ? root : undefined),
     ...(subject === undefined ? {} : { 'OCI-Subject': subject }),
-    ...(tags.length === 0 ? {} : { 'OCI-Tag': tags.join(', ') }),
+    ...(tags.length === 0 || holder !== name ? {} : { 'OCI-Tag': tags.join(', ') }),
   })
 }
 

@@ -1,4 +1,4 @@
-// Between the text of CIDs and digests, and the library's form of them.
+// CIDs: between their text and the library's form of them, and those that follow from a digest alone.
 
 import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
@@ -21,6 +21,7 @@ export function parseCid(text: string): Cid | undefined {
   }
 }
 
+/** The library's form of a CID. */
 export function decodeCid(cid: Cid): CID {
   return CID.parse(cid)
 }

@@ -7,7 +7,7 @@ import { algorithmOf, type Digest, digestOf, hexOf } from '../protocol/digest.ts
 import { ociIndex } from '../protocol/manifest.ts'
 import type { WalkedDigest } from '../protocol/walk.ts'
 import { cidOfSmallBlob } from './cid.ts'
-import { directoryOf, type Entry, type Tree } from './directory.ts'
+import { directoryOf, type Entry, type Tree } from './directory-shape.ts'
 
 /** A digest of the walk, with the file that its bytes make. */
 export interface RootedDigest extends WalkedDigest {

@@ -7,10 +7,11 @@ import type { Bucket, BucketReader, Wait } from '../ports/bucket.ts'
 import type { Cid } from '../protocol/cid.ts'
 import type { Digest } from '../protocol/digest.ts'
 import { UpstreamError } from '../protocol/errors.ts'
+import { parseJson } from '../protocol/json.ts'
 import { cidOfSmallBlob, parseCid } from './cid.ts'
 import { type FileShape, leafCount, shapeOfFile } from './file-shape.ts'
 import { createLeafHasher } from './leaf-hasher.ts'
-import type { Entry } from './directory.ts'
+import type { Entry } from './directory-shape.ts'
 
 /** A blob as IPFS names it, with its leaves. */
 export interface LeafRecord extends Entry {
@@ -91,12 +92,4 @@ function fromBase64(text: string): Uint8Array[] {
   const leaves: Uint8Array[] = []
   for (let at = 0; at < bytes.byteLength; at += hashBytes) leaves.push(bytes.subarray(at, at + hashBytes))
   return leaves
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes))
-  } catch {
-    return undefined
-  }
 }

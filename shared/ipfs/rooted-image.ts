@@ -6,6 +6,7 @@ import { parseLink } from '../layout/keys.ts'
 import type { Wait } from '../ports/bucket.ts'
 import type { Cid } from '../protocol/cid.ts'
 import { type Digest, digestFrom, parseDigest } from '../protocol/digest.ts'
+import { parseJson } from '../protocol/json.ts'
 import { parseCid } from './cid.ts'
 import { UnusableContent } from './content-errors.ts'
 import type { VerifiedDag } from './verified-blocks.ts'
@@ -67,12 +68,4 @@ async function discoFiles(dag: VerifiedDag, root: Cid, wait: Wait): Promise<Read
     if (digest !== undefined && cid !== undefined) files.set(digest, cid)
   }
   return files
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes))
-  } catch {
-    return undefined
-  }
 }

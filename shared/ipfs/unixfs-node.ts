@@ -4,7 +4,7 @@ import { Node } from 'ipfs-unixfs'
 import { CID } from 'multiformats/cid'
 import { code as rawCode } from 'multiformats/codecs/raw'
 import type { Cid } from '../protocol/cid.ts'
-import { cidText } from './verify-block.ts'
+import { cidText } from './cid.ts'
 
 export interface UnixfsNode {
   readonly kind: 'file' | 'directory' | 'shard' | 'other'

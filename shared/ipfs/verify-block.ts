@@ -1,10 +1,10 @@
 // Which CIDs are read at all, and whether bytes are those that a CID names.
 
 import { code as dagPbCode } from '@ipld/dag-pb'
-import { CID } from 'multiformats/cid'
 import { code as rawCode } from 'multiformats/codecs/raw'
 import { identity } from 'multiformats/hashes/identity'
 import type { Cid } from '../protocol/cid.ts'
+import { decodeCid } from './cid.ts'
 import { UnusableContent } from './content-errors.ts'
 
 /** A CID whose blocks can be checked. */
@@ -24,14 +24,9 @@ const hashes = new Map([
 /** Bytes. What others inline as well; a longer one would be a way around the limits on blocks. */
 const inlinedLimitBytes = 128
 
-/** The canonical text of a CID of any version. */
-export function cidText(cid: CID): Cid {
-  return cid.toV1().toString() as Cid
-}
-
 /** @throws UnusableContent for a codec or a hash function that is not read here */
 export function parseBlockName(cid: Cid): BlockName {
-  const { code, multihash } = CID.parse(cid)
+  const { code, multihash } = decodeCid(cid)
   if (code !== rawCode && code !== dagPbCode) throw new UnusableContent(cid, `codec 0x${code.toString(16)} is not read`)
   const codec = code === rawCode ? 'raw' : 'dag-pb'
   if (multihash.code === identity.code) {

@@ -1,7 +1,7 @@
 // Where blocks of IPFS come from: other nodes, gateways. Nothing a source says is believed: shared/ipfs checks every
 // block against its CID.
 //
-// Adapters: origin/ipfs/kubo-source.ts, origin/ipfs/swarm.ts (Bitswap), origin/ipfs/gateway-source.ts.
+// Adapters: origin/ipfs/kubo/kubo-source.ts, origin/ipfs/swarm/swarm.ts (Bitswap), origin/ipfs/gateways/gateway-source.ts.
 
 import type { Cid } from '../protocol/cid.ts'
 import type { Wait } from './bucket.ts'

@@ -1,6 +1,6 @@
 // IPFS as the place where published images are kept, beside the bucket.
 //
-// Adapters: origin/ipfs/embedded-store.ts, origin/ipfs/kubo-store.ts; contract: test/contract/content-store.contract.ts.
+// Adapters: origin/ipfs/embedded-store.ts, origin/ipfs/kubo/kubo-store.ts; contract: test/contract/content-store.contract.ts.
 // A node that is down, refuses or does not answer in time rejects with UpstreamError('ipfs').
 
 import type { Cid } from '../protocol/cid.ts'

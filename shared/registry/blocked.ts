@@ -8,6 +8,7 @@ import type { Bucket, BucketReader, Wait } from '../ports/bucket.ts'
 import type { Cid } from '../protocol/cid.ts'
 import { type Digest, digestFrom, parseDigest } from '../protocol/digest.ts'
 import { OciError, UpstreamError } from '../protocol/errors.ts'
+import { parseJson } from '../protocol/json.ts'
 import { parseRootCid } from '../protocol/names.ts'
 
 /** What can be blocked: a blob or manifest, or the root of an image, which may not be known here. */
@@ -125,12 +126,4 @@ function keyOf(what: Blockable) {
 
 function lastSegment(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes))
-  } catch {
-    return undefined
-  }
 }

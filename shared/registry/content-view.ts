@@ -6,8 +6,15 @@ import { fetchedKey, parseViewKey, viewKey, viewPrefix } from '../layout/keys.ts
 import type { Bucket, BucketReader, Wait } from '../ports/bucket.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Cid } from '../protocol/cid.ts'
-import type { Digest } from '../protocol/digest.ts'
-import { type ContentName, parseTag, type Reference, type RepositoryName, type Tag } from '../protocol/names.ts'
+import { type Digest, hexOf } from '../protocol/digest.ts'
+import {
+  type ContentName,
+  parseRepositoryName,
+  parseTag,
+  type Reference,
+  type RepositoryName,
+  type Tag,
+} from '../protocol/names.ts'
 import { BlockedContent, refuseBlocked, refuseBlockedRoot } from './blocked.ts'
 import { type ImageRecord, readImageRecord, readRoot, type RecordedDigest } from './image-record.ts'
 import { hasManifest } from './links.ts'
@@ -103,6 +110,16 @@ export async function keepFetched(
 
 /** Bytes; an ISO date has 24. */
 const markLimitBytes = 64
+
+/**
+ * The repository that holds an image which is published without a name: the one that its digest names. Nobody pushes
+ * there, so that it has nothing but the manifest's revision link.
+ */
+export function namelessHolder(manifest: Digest): RepositoryName {
+  const name = parseRepositoryName(hexOf(manifest))
+  if (name === undefined) throw new RangeError(`${manifest} names no repository`)
+  return name
+}
 
 /** Records that a repository holds an image. Counts only with the manifest's revision link. */
 export async function addToView(bucket: Bucket, manifest: Digest, name: RepositoryName, wait: Wait): Promise<void> {

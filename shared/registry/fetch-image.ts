@@ -88,7 +88,8 @@ export function createImageFetcher(deps: FetchDeps): ImageFetcher {
   /** What IPFS may call a blob, the likeliest first. */
   async function cidsOf(contents: RootedImage | undefined, digest: Digest, sizeBytes: number, wait: Wait) {
     const recorded = (await readLeaves(bucket, digest, wait))?.cid
-    const cids = [recorded, ...(contents?.cidsOf(digest) ?? []), cidOfSmallBlob(digest, sizeBytes)]
+    // Who has the root has what it names; that somebody has the blob as we would cut it is a guess.
+    const cids = [...(contents?.cidsOf(digest) ?? []), recorded, cidOfSmallBlob(digest, sizeBytes)]
     return [...new Set(cids.filter((cid) => cid !== undefined))].filter((cid) => !lies.has(`${digest} ${cid}`))
   }
 
@@ -133,28 +134,37 @@ export function createImageFetcher(deps: FetchDeps): ImageFetcher {
   }
 
   async function fetchManifest(dag: VerifiedDag, contents: RootedImage, digest: Digest, wait: Wait) {
-    for (const cid of await cidsOf(contents, digest, leafBytes, wait)) {
+    return firstThatDoes(digest, await cidsOf(contents, digest, leafBytes, wait), async (cid) => {
       const { body } = await dag.file(cid, manifestLimitBytes, wait)
       const bytes = new Uint8Array(await new Response(body).arrayBuffer())
-      if ((await digestOf(bytes, algorithmOf(digest))) === digest) return bytes
-      sawLie(digest, cid)
+      const actual = await digestOf(bytes, algorithmOf(digest))
+      if (actual !== digest) throw new WrongContent(digest, `has the digest ${actual}`)
+      return bytes
+    })
+  }
+
+  /** Goes on to the next name where one turns out wrong, or nobody has what it names. */
+  async function firstThatDoes<Found>(digest: Digest, cids: readonly Cid[], find: (cid: Cid) => Promise<Found>) {
+    let last: unknown = new NotTaken(`lacks ${digest}`)
+    for (const cid of cids) {
+      try {
+        return await find(cid)
+      } catch (error) {
+        const isLie = error instanceof WrongContent || error instanceof UnusableContent
+        if (isLie) sawLie(digest, cid)
+        else if (!(error instanceof NotFoundOnIpfs)) throw error
+        last = error
+      }
     }
-    throw new NotTaken(`lacks its manifest ${digest}`)
+    throw last
   }
 
   /** Begins to bring a blob here, by the first of its names that does. Resolves once there is something to read. */
   async function fetchBlob({ root, digest, sizeBytes }: WantedBlob, limit: Deadline): Promise<SizedSpool> {
     const contents = root === undefined ? undefined : await rootContents(root, limit)
-    for (const cid of await cidsOf(contents, digest, sizeBytes ?? leafBytes, limit)) {
-      try {
-        return await spooled(root ?? cid, cid, { digest, sizeBytes }, limit)
-      } catch (error) {
-        if (!(error instanceof WrongContent)) throw error
-        sawLie(digest, cid)
-        if (error.wasSeen) throw error
-      }
-    }
-    throw new NotTaken(`lacks the blob ${digest}`)
+    return firstThatDoes(digest, await cidsOf(contents, digest, sizeBytes ?? leafBytes, limit), (cid) =>
+      spooled(root ?? cid, cid, { digest, sizeBytes }, limit),
+    )
   }
 
   async function rootContents(root: Cid, limit: Deadline): Promise<RootedImage> {
@@ -182,6 +192,10 @@ export function createImageFetcher(deps: FetchDeps): ImageFetcher {
     }
     const spool = startSpool(deps, blob, file.body, onStored, limit)
     await Promise.race([begun.promise, spool.done])
+    // From here on those who read along hear of it.
+    spool.done.catch((error: unknown) => {
+      if (error instanceof WrongContent || error instanceof UnusableContent) sawLie(digest, cid)
+    })
     return { ...spool, sizeBytes: blob.sizeBytes }
   }
 

@@ -12,7 +12,7 @@ import { hasBlob } from './links.ts'
 export interface BlobState {
   /** It belongs to the repository, and may be served from the bucket. */
   readonly linked: boolean
-  /** Size of its bytes; undefined where they are missing. */
+  /** Size of its bytes; undefined where they are missing, or in a view not as many as the image's record says. */
   readonly sizeBytes: number | undefined
 }
 
@@ -46,12 +46,14 @@ export async function findBlobUnder(
   const content = parseContentName(name)
   const view = content && (await deps.views.find(content, wait))
   if (!view) return findBlob(deps.bucket, name, digest, wait)
-  if (viewedBlob(view, digest) === undefined) return { linked: false, sizeBytes: undefined }
+  const blob = viewedBlob(view, digest)
+  if (blob === undefined) return { linked: false, sizeBytes: undefined }
   const [linked, sizeBytes] = await Promise.all([
     mayServeFromBucket(deps, view, digest, wait),
     deps.bucket.head(blobKey(digest), wait),
   ])
-  return { linked, sizeBytes }
+  // What was cut short is as good as missing.
+  return { linked, sizeBytes: sizeBytes === blob.sizeBytes ? sizeBytes : undefined }
 }
 
 export function blobUnknown(name: RepositoryName, digest: Digest): OciError {

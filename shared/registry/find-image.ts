@@ -4,7 +4,7 @@ import type { Bucket, BucketReader, Wait } from '../ports/bucket.ts'
 import type { Cid } from '../protocol/cid.ts'
 import type { Digest } from '../protocol/digest.ts'
 import type { ImageReference } from '../protocol/image-reference.ts'
-import { parseContentName, type RepositoryName } from '../protocol/names.ts'
+import { type ContentName, parseContentName, type RepositoryName } from '../protocol/names.ts'
 import { holdersOf } from './content-view.ts'
 import { type ImageRecord, readImageRecord, readRoot } from './image-record.ts'
 import { hasManifest, readTag } from './links.ts'
@@ -24,13 +24,18 @@ export async function findImage(
   wait: Wait,
 ): Promise<FoundImage | undefined> {
   const content = parseContentName(name)
-  if (content === undefined) {
-    const digest = reference.kind === 'digest' ? reference.digest : await readTag(bucket, name, reference.tag, wait)
-    const isHere = digest !== undefined && (await hasManifest(bucket, name, digest, wait))
-    return isHere ? { digest, holder: name } : undefined
-  }
+  const viewed = content && (await viewedImage(bucket, content, wait))
+  if (viewed !== undefined) return reference.kind === 'tag' || reference.digest === viewed.digest ? viewed : undefined
+  // Also a content name: Forta's Disco keeps its images in repositories of such names.
+  const digest = reference.kind === 'digest' ? reference.digest : await readTag(bucket, name, reference.tag, wait)
+  const isHere = digest !== undefined && (await hasManifest(bucket, name, digest, wait))
+  return isHere ? { digest, holder: name } : undefined
+}
+
+/** Undefined where nothing is known under the name. */
+async function viewedImage(bucket: BucketReader, content: ContentName, wait: Wait): Promise<FoundImage | undefined> {
   const digest = content.kind === 'hex' ? content.digest : (await readImageRecord(bucket, content.root, wait))?.digest
-  if (digest === undefined || (reference.kind === 'digest' && reference.digest !== digest)) return undefined
+  if (digest === undefined) return undefined
   const holder = await holderOf(bucket, digest, wait)
   const isKnown = holder !== undefined || (await readRoot(bucket, digest, wait)) !== undefined
   return isKnown ? { digest, holder } : undefined

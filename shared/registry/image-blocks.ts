@@ -1,12 +1,12 @@
 // All blocks of an image, and where their bytes are: what IPFS adds to a blob is made when it is needed.
 
-import { cidText, hashOf, leafBytes, rawCid } from '../ipfs/cid.ts'
+import { cidOfSmallBlob, cidText, hashOf, leafBytes, rawCid } from '../ipfs/cid.ts'
 import { shapeOfFile } from '../ipfs/file-shape.ts'
 import { readLeaves } from '../ipfs/leaves.ts'
 import { blobKey } from '../layout/keys.ts'
 import type { Bucket, BucketReader, Wait } from '../ports/bucket.ts'
 import type { Cid } from '../protocol/cid.ts'
-import { algorithmOf, type Digest } from '../protocol/digest.ts'
+import type { Digest } from '../protocol/digest.ts'
 import { UpstreamError } from '../protocol/errors.ts'
 import type { ByteRange } from '../protocol/range.ts'
 import type { ImageRecord, RecordedDigest } from './image-record.ts'
@@ -45,7 +45,7 @@ const noBytes = new Uint8Array()
 
 /** The sha256 of each leaf; `rootOf` has made sure that they are recorded. */
 async function leavesOf(bucket: BucketReader, { digest, sizeBytes }: RecordedDigest, wait: Wait) {
-  if (algorithmOf(digest) === 'sha256' && sizeBytes <= leafBytes) return [hashOf(digest)]
+  if (cidOfSmallBlob(digest, sizeBytes) !== undefined) return [hashOf(digest)]
   const record = await readLeaves(bucket, digest, wait)
   if (record?.sizeBytes !== sizeBytes) throw new UpstreamError('bucket', `the leaves of ${digest} vanished`)
   return record.leaves

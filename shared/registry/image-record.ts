@@ -6,6 +6,7 @@ import type { Bucket, BucketReader, Wait } from '../ports/bucket.ts'
 import type { Cid } from '../protocol/cid.ts'
 import { type Digest, parseDigest } from '../protocol/digest.ts'
 import { UpstreamError } from '../protocol/errors.ts'
+import { parseJson } from '../protocol/json.ts'
 import { parseRootCid } from '../protocol/names.ts'
 import { type WalkedDigest, walkLimit } from '../protocol/walk.ts'
 
@@ -86,11 +87,3 @@ export async function readRoot(bucket: BucketReader, manifest: Digest, wait: Wai
 
 /** Bytes; with room for a newline. */
 const rootLimitBytes = 64
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes))
-  } catch {
-    return undefined
-  }
-}

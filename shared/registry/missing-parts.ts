@@ -19,7 +19,8 @@ export async function missingParts(
 ): Promise<string[]> {
   const faults: string[] = []
   const manifests = new Set([top])
-  const blobs = new Set<Digest>()
+  /** With the sizes that descriptors say. */
+  const blobs = new Map<Digest, Set<number>>()
   // A set hands out what is added while it is gone through.
   for (const digest of manifests) {
     if (!(await hasManifest(bucket, name, digest, wait))) {
@@ -29,16 +30,20 @@ export async function missingParts(
     const manifest = await manifestOf(bucket, digest, wait)
     if (typeof manifest === 'string') faults.push(`manifest ${digest} ${manifest}`)
     else
-      for (const part of manifest.parts)
-        if (!part.hasUrls) (part.kind === 'manifest' ? manifests : blobs).add(part.digest)
+      for (const part of manifest.parts) {
+        if (part.hasUrls) continue
+        if (part.kind === 'manifest') manifests.add(part.digest)
+        else blobs.set(part.digest, (blobs.get(part.digest) ?? new Set()).add(part.sizeBytes))
+      }
     if (manifests.size + blobs.size > 2 * walkLimit) break
   }
-  const count = new Set([...manifests, ...blobs]).size
+  const count = new Set([...manifests, ...blobs.keys()]).size
   if (count > walkLimit) return [`it has more than ${walkLimit} parts`]
-  for (const digest of blobs) {
+  for (const [digest, sizes] of blobs) {
     const { linked, sizeBytes } = await findBlob(bucket, name, digest, wait)
     if (!linked) faults.push(`blob ${digest} is not in ${name}`)
     else if (sizeBytes === undefined) faults.push(`the bytes of blob ${digest} are gone`)
+    else if (!sizes.has(sizeBytes)) faults.push(`blob ${digest} has ${sizeBytes} bytes, not ${[...sizes].join(' or ')}`)
   }
   return faults
 }

@@ -13,7 +13,7 @@ import { OciError, UpstreamError } from '../protocol/errors.ts'
 import { parseManifest, type Manifest } from '../protocol/manifest.ts'
 import type { RepositoryName } from '../protocol/names.ts'
 import { walk, walkLimit } from '../protocol/walk.ts'
-import { addToView, isPublished, removeFromView } from './content-view.ts'
+import { addToView, isPublished, namelessHolder, removeFromView } from './content-view.ts'
 import { findBlob } from './find-blob.ts'
 import { type ImageRecord, readRoot, type RecordedDigest, writeImageRecord, writeRoot } from './image-record.ts'
 import { hasManifest } from './links.ts'
@@ -34,9 +34,15 @@ export interface Publisher {
   /**
    * Gives an image its root, before the manifest's revision link is written. When it resolves with a root and the
    * repository is public, the image is on IPFS. Undefined where the image has no root: something of it is missing in the
-   * repository, or it has more than 1,000 digests.
+   * repository, or has another size than its descriptor says, or it has more than 1,000 digests.
    */
   publish(name: RepositoryName, digest: Digest, wait: Wait): Promise<Cid | undefined>
+
+  /**
+   * The repository that holds a manifest which is pushed to `name`: that one; or, where names are not kept and the
+   * repository is public, the one that the manifest's digest names.
+   */
+  holderOf(name: RepositoryName, digest: Digest): RepositoryName
 
   /** A repository has given up a manifest: where no public one has it any more, IPFS need not keep it. */
   withdraw(name: RepositoryName, digest: Digest, wait: Wait): Promise<void>
@@ -47,12 +53,27 @@ export interface PublisherDeps {
   readonly store: ContentStore
   readonly access: AccessRules
   readonly log: Log
+  /** `content-only`: what is pushed to a public repository has the names of its content alone. */
+  readonly names: PushedNames
 }
 
+export const pushedNames = ['any', 'content-only'] as const
+
+export type PushedNames = (typeof pushedNames)[number]
+
 export function createPublisher(deps: PublisherDeps): Publisher {
-  const { bucket, store, access, log } = deps
+  const { bucket, store, access, log, names } = deps
+
+  function holderOf(name: RepositoryName, digest: Digest): RepositoryName {
+    if (names === 'any') return name
+    const nameless = namelessHolder(digest)
+    // What is private has no content names, and would be lost without its own; patterns may close those too.
+    return isPublic(access, name) && isPublic(access, nameless) ? nameless : name
+  }
 
   return {
+    holderOf,
+
     blobPushed(name, digest, sizeBytes) {
       if (!isPublic(access, name)) return
       const copying = (async () => {
@@ -64,13 +85,13 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     },
 
     async publish(name, digest, wait) {
-      const image = await imageIn(bucket, name, digest, wait)
+      const image = await imageIn(bucket, name, digest, (child) => holderOf(name, child), wait)
       if (image === undefined) return undefined
       const { root, files } = await rootOf(bucket, image, wait)
       await Promise.all([
         writeImageRecord(bucket, root.cid, image, wait),
         writeRoot(bucket, digest, root.cid, wait),
-        addToView(bucket, digest, name, wait),
+        addToView(bucket, digest, holderOf(name, digest), wait),
       ])
       // After its view: who takes images off IPFS looks there before and after (reconcile-ipfs.ts).
       if (isPublic(access, name)) await store.publish({ root: root.cid, blocks: root.blocks, files }, wait)
@@ -108,19 +129,22 @@ async function imageIn(
   bucket: Bucket,
   name: RepositoryName,
   digest: Digest,
+  holderOf: (manifest: Digest) => RepositoryName,
   wait: Wait,
 ): Promise<ImageRecord | undefined> {
-  const manifests = await manifestsOf(bucket, name, digest, wait)
+  const manifests = await manifestsOf(bucket, digest, holderOf, wait)
   const walked = manifests && walk(digest, manifests)
   const mediaType = manifests?.get(digest)?.mediaType
-  if (walked === undefined || mediaType === undefined) return undefined
+  if (manifests === undefined || walked === undefined || mediaType === undefined) return undefined
+  const said = sizesIn(manifests.values())
   const sized = await pMap(
     walked,
     async (each): Promise<RecordedDigest | undefined> => {
       const { linked, sizeBytes } = each.asBlob
         ? await findBlob(bucket, name, each.digest, wait)
         : { linked: true, sizeBytes: await bucket.head(blobKey(each.digest), wait) }
-      return linked && sizeBytes !== undefined ? { ...each, sizeBytes } : undefined
+      const whole = each.asManifest || (sizeBytes !== undefined && said.get(each.digest)?.has(sizeBytes) === true)
+      return linked && whole && sizeBytes !== undefined ? { ...each, sizeBytes } : undefined
     },
     { concurrency: looksAtOnce },
   )
@@ -131,11 +155,19 @@ async function imageIn(
     : { digest, mediaType, sizeBytes: top.sizeBytes, walk: found }
 }
 
-/** Every manifest that `top` reaches in a repository; undefined where one is missing, damaged, or there are too many. */
+/** What descriptors say of the size of each part. Bytes that no descriptor agrees with are not what was pushed. */
+function sizesIn(manifests: Iterable<Manifest>): ReadonlyMap<Digest, ReadonlySet<number>> {
+  const said = new Map<Digest, Set<number>>()
+  for (const { parts } of manifests)
+    for (const { digest, sizeBytes } of parts) said.set(digest, (said.get(digest) ?? new Set()).add(sizeBytes))
+  return said
+}
+
+/** Every manifest that `top` reaches, where its holder has it; undefined where one is missing, damaged, or there are too many. */
 async function manifestsOf(
   bucket: Bucket,
-  name: RepositoryName,
   top: Digest,
+  holderOf: (manifest: Digest) => RepositoryName,
   wait: Wait,
 ): Promise<ReadonlyMap<Digest, Manifest> | undefined> {
   const manifests = new Map<Digest, Manifest>()
@@ -145,7 +177,7 @@ async function manifestsOf(
     const read = await pMap(
       next,
       async (digest) => {
-        const there = digest === top || (await hasManifest(bucket, name, digest, wait))
+        const there = digest === top || (await hasManifest(bucket, holderOf(digest), digest, wait))
         const stored = there ? await readManifest(bucket, digest, wait) : undefined
         return stored === undefined ? undefined : parsed(stored.bytes)
       },

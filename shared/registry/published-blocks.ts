@@ -6,6 +6,7 @@ import { blobKey } from '../layout/keys.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
 import type { LocalBlocks } from '../ports/local-blocks.ts'
 import { orAborted } from '../ports/or-aborted.ts'
+import { unhurried } from '../ports/unhurried.ts'
 import type { Cid } from '../protocol/cid.ts'
 import { parseRootCid } from '../protocol/names.ts'
 import { type ContentView, mayServeFromBucket, type ViewDeps, type Views } from './content-view.ts'
@@ -58,13 +59,11 @@ export function createPublishedBlocks(deps: PublishedBlocksDeps): LocalBlocks {
   }
 }
 
-const unhurried: Wait = { signal: new AbortController().signal }
-
 /** Every block of an image. One of which something is missing, or may not be had from here, has none. */
 async function placesOf(deps: PublishedBlocksDeps, root: Cid, view: ContentView, wait: Wait): Promise<Places> {
-  for (const { digest } of view.image.walk) {
+  for (const { digest, sizeBytes } of view.image.walk) {
     if (!(await mayServeFromBucket(deps, view, digest, wait))) return new Map()
-    if ((await deps.bucket.head(blobKey(digest), wait)) === undefined) return new Map()
+    if ((await deps.bucket.head(blobKey(digest), wait)) !== sizeBytes) return new Map()
   }
   const blocks = await imageBlocks(deps.bucket, view.image, wait)
   // A root that others made differently reaches other blocks, which are not here.

@@ -22,9 +22,12 @@ export async function locateBlob(
   digest: Digest,
   wait: Wait,
 ): Promise<LocatedBlob | undefined> {
+  const found = await findBlobUnder(deps, name, digest, wait)
+  if (found.linked && found.sizeBytes !== undefined) return { from: 'bucket', sizeBytes: found.sizeBytes }
   const content = parseContentName(name)
   const view = content && (await obtainView(deps, content, wait))
-  const { linked, sizeBytes } = await findBlobUnder(deps, name, digest, wait)
+  // Its manifests may have come just now.
+  const { linked, sizeBytes } = view === undefined ? found : await findBlobUnder(deps, name, digest, wait)
   if (linked && sizeBytes !== undefined) return { from: 'bucket', sizeBytes }
   if (view !== undefined) {
     const blob = viewedBlob(view, digest)

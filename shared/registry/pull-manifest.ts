@@ -11,7 +11,7 @@ import { type ContentView, keepFetched, mayServeFromBucket, viewedManifest, type
 import type { ImageFetcher } from './fetch-image.ts'
 import { readRoot } from './image-record.ts'
 import { hasManifest, readTag } from './links.ts'
-import { readManifest, type StoredManifest } from './read-manifest.ts'
+import { DamagedManifest, readManifest, type StoredManifest } from './read-manifest.ts'
 
 export interface PullDeps {
   readonly bucket: Bucket
@@ -34,18 +34,22 @@ export async function pullManifest(
   reference: Reference,
   wait: Wait,
 ): Promise<PulledManifest | undefined> {
+  const { bucket, access, views } = deps
   const content = parseContentName(name)
-  const view = content && (await obtainView(deps, content, wait))
-  if (content && view) return pullFromView(deps, content, view, reference, wait)
-  const { bucket, access } = deps
+  const view = content && (await views.find(content, wait))
+  if (content && view && viewedManifest(view, content, reference) !== undefined)
+    return pullFromView(deps, content, view, reference, wait)
+  // A bucket that Forta's Disco wrote has content names as repositories; what they hold need not be looked for outside.
   const digest = await namedManifest(bucket, name, reference, wait)
-  if (digest === undefined) return undefined
+  if (digest === undefined) {
+    const obtained = view === undefined ? content && (await obtainView(deps, content, wait)) : undefined
+    return content && obtained && pullFromView(deps, content, obtained, reference, wait)
+  }
   const [manifest, root] = await Promise.all([
-    readManifest(bucket, digest, wait),
+    readOrHeal(deps, digest, (fetcher) => fetchManifest(fetcher, digest, wait), wait),
     isPublic(access, name) ? readRoot(bucket, digest, wait) : undefined,
   ])
-  const healed = manifest ?? (await heal(deps, digest, wait))
-  return healed && { ...healed, root }
+  return manifest && { ...manifest, root }
 }
 
 /** What a reference names in a repository. A tag link implies that the manifest belongs to it. */
@@ -63,14 +67,13 @@ async function pullFromView(
 ): Promise<PulledManifest | undefined> {
   const digest = viewedManifest(view, content, reference)
   if (digest === undefined) return undefined
-  const { bucket, fetcher } = deps
-  const mayServe = await mayServeFromBucket(deps, view, digest, wait)
-  let manifest = mayServe ? await readManifest(bucket, digest, wait) : undefined
-  if (manifest === undefined && fetcher !== undefined) {
+  const { fetcher } = deps
+  if (!(await mayServeFromBucket(deps, view, digest, wait))) {
+    if (fetcher === undefined) return undefined
     await fetcher.image(view.root, wait)
-    manifest = await readManifest(bucket, digest, wait)
   }
-  if (view.isAging) await keepFetched(bucket, view, deps.clock.now(), wait)
+  if (view.isAging) await keepFetched(deps.bucket, view, deps.clock.now(), wait)
+  const manifest = await readOrHeal(deps, digest, (from) => from.image(view.root, wait), wait)
   return manifest && { ...manifest, root: view.root }
 }
 
@@ -86,13 +89,34 @@ export async function obtainView(
   return views.find(content, wait)
 }
 
-/** A manifest that the bucket has lost. */
-async function heal({ bucket, fetcher }: PullDeps, digest: Digest, wait: Wait): Promise<StoredManifest | undefined> {
-  if (fetcher === undefined) return undefined
+/** A manifest, fetched anew where the bucket has lost or damaged it. That it is damaged is told where nobody has it. */
+async function readOrHeal(
+  { bucket, fetcher }: PullDeps,
+  digest: Digest,
+  fetch: (fetcher: ImageFetcher) => Promise<void>,
+  wait: Wait,
+): Promise<StoredManifest | undefined> {
+  let damage: DamagedManifest | undefined
+  try {
+    const manifest = await readManifest(bucket, digest, wait)
+    if (manifest !== undefined || fetcher === undefined) return manifest
+  } catch (error) {
+    if (!(error instanceof DamagedManifest) || fetcher === undefined) throw error
+    damage = error
+  }
+  try {
+    await fetch(fetcher)
+  } catch (error) {
+    throw error instanceof OciError ? (damage ?? error) : error
+  }
+  return readManifest(bucket, digest, wait)
+}
+
+/** Of a manifest that is only known by itself. */
+async function fetchManifest(fetcher: ImageFetcher, digest: Digest, wait: Wait): Promise<void> {
   const { body } = await fetcher.blob({ root: undefined, digest, sizeBytes: undefined }, wait)
   // It is in the bucket when the stream has ended.
   await body.pipeTo(new WritableStream(), { signal: wait.signal })
-  return readManifest(bucket, digest, wait)
 }
 
 export function manifestUnknown(name: RepositoryName, reference: Reference): OciError {

@@ -29,6 +29,8 @@ export interface ManifestPush {
 
 export interface PushedManifest {
   readonly digest: Digest
+  /** The repository that holds it: another than it was pushed to where names are not kept. */
+  readonly holder: RepositoryName
   /** Where the image is on IPFS; undefined where it is not, or has no root. */
   readonly root: Cid | undefined
   readonly subject: Digest | undefined
@@ -46,7 +48,8 @@ export interface PushRules {
  *
  * The order of writes makes a crash at any point leave garbage, never a name without content: bytes, then the image on IPFS, then the entry among
  * its subject's referrers (which counts only with the revision link), then the revision link, then tags. Of the tag, `current` comes before `index`, so that a tag's folder exists exactly where the tag does
- * (decision 0002).
+ * (decision 0002). Where names are not kept there is the revision link alone, in the repository that the digest names
+ * (decision 0010).
  * @throws OciError MANIFEST_INVALID, DIGEST_INVALID, MANIFEST_BLOB_UNKNOWN, DENIED where it or a part of it is blocked;
  * nothing was written then
  */
@@ -68,6 +71,12 @@ export async function pushManifest(
 
   await bucket.write(blobKey(digest), bytes, wait)
   const root = await rules.publisher?.publish(name, digest, wait)
+  const holder = rules.publisher?.holderOf(name, digest) ?? name
+  if (holder !== name) {
+    await publishNameless(bucket, digest, holder, root, wait)
+    await takeBackBlocked(bucket, holder, { all, tags: new Set() }, rules, wait)
+    return { digest, holder, root, subject: undefined }
+  }
   const { subject } = manifest
   if (subject !== undefined) {
     await recordReferrer(bucket, name, subject, { digest, sizeBytes: bytes.byteLength, manifest }, wait)
@@ -79,7 +88,23 @@ export async function pushManifest(
     await bucket.write(tagIndexLinkKey(name, tag, digest), linkContent(digest), wait)
   }
   await takeBackBlocked(bucket, name, { all, tags }, rules, wait)
-  return { digest, root, subject }
+  return { digest, holder, root, subject }
+}
+
+/** Only its content names lead to the manifest then, and they are those of an image with a root. */
+async function publishNameless(
+  bucket: Bucket,
+  digest: Digest,
+  holder: RepositoryName,
+  root: Cid | undefined,
+  wait: Wait,
+): Promise<void> {
+  if (root === undefined)
+    throw new OciError(
+      'MANIFEST_INVALID',
+      'only content names are kept here (push.names), and it would get none: something of the image is missing in its repository, or there are too many parts',
+    )
+  await bucket.write(revisionLinkKey(holder, digest), linkContent(digest), wait)
 }
 
 /** Who blocks it marks it first, and then takes its names away: those that came meanwhile are ours to take back. */

@@ -12,9 +12,17 @@ export interface StoredManifest {
   readonly bytes: Uint8Array<ArrayBuffer>
 }
 
+/** The bytes under a manifest's digest are others. */
+export class DamagedManifest extends UpstreamError {
+  constructor(digest: Digest) {
+    super('bucket', `the bytes of ${digest} are damaged; push the manifest again`)
+  }
+}
+
 /**
  * Reads the manifest that has this digest; says nothing about whose it is. The bytes are hashed each time, because
  * others may write the bucket too, and because a disk can rot: wrong bytes are a fault of the bucket, never an answer.
+ * @throws DamagedManifest
  */
 export async function readManifest(
   bucket: BucketReader,
@@ -23,8 +31,6 @@ export async function readManifest(
 ): Promise<StoredManifest | undefined> {
   const bytes = await bucket.read(blobKey(digest), manifestLimitBytes, wait)
   if (bytes === undefined) return undefined
-  if ((await digestOf(bytes, algorithmOf(digest))) !== digest) {
-    throw new UpstreamError('bucket', `the bytes of ${digest} are damaged; push the manifest again`)
-  }
+  if ((await digestOf(bytes, algorithmOf(digest))) !== digest) throw new DamagedManifest(digest)
   return { digest, mediaType: storedMediaType(bytes), bytes }
 }

@@ -12,7 +12,7 @@ import type { RepositoryName } from '../protocol/names.ts'
 import { holdersOf } from './content-view.ts'
 import { readImageRecord, readRoot } from './image-record.ts'
 import { allRepositories } from './list-repositories.ts'
-import type { Publisher } from './publish-image.ts'
+import { type Publisher, rootOf } from './publish-image.ts'
 
 export interface ReconcileDeps {
   readonly bucket: Bucket
@@ -59,6 +59,10 @@ export async function reconcileIpfs(
     const isKnown = root !== undefined && (await bucket.head(viewKey(digest, name), wait)) !== undefined
     const isMissing = copies !== undefined && root !== undefined && isPublic(deps.access, name) && !kept.has(root)
     if (isKnown && !isMissing) return 'settled'
+    if (isKnown && copies !== undefined && (await republished(bucket, copies, root, wait))) {
+      kept.add(root)
+      return 'published'
+    }
     const made = await publisher.publish(name, digest, wait)
     if (made === undefined) return 'rootless'
     kept.add(made)
@@ -118,7 +122,7 @@ async function* manifestsIn(bucket: BucketReader, name: RepositoryName, wait: Wa
  * looks then whether IPFS keeps the image; here it is the other way round, so that one of both sees the other.
  */
 async function takenOff(
-  { bucket, access, publisher }: ReconcileDeps,
+  { bucket, access }: ReconcileDeps,
   copies: ContentStore,
   root: Cid,
   digest: Digest,
@@ -128,8 +132,18 @@ async function takenOff(
   await copies.unpublish(root, wait)
   const holder = await publicHolder(bucket, access, digest, wait)
   if (holder === undefined) return true
-  await publisher.publish(holder, digest, wait)
+  await republished(bucket, copies, root, wait)
   return false
+}
+
+/** Whether an image that has a root and a view could be put on IPFS, by its record: it is public as it is. */
+async function republished(bucket: Bucket, copies: ContentStore, root: Cid, wait: Wait): Promise<boolean> {
+  const record = await readImageRecord(bucket, root, wait)
+  const made = record && (await rootOf(bucket, record, wait))
+  // A root that others made is not ours to make.
+  if (made?.root.cid !== root) return false
+  await copies.publish({ root, blocks: made.root.blocks, files: made.files }, wait)
+  return true
 }
 
 /** Whether its link is there does not matter: a push may be about to write it. */

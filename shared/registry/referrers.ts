@@ -6,6 +6,7 @@ import { dashed, parseReferrerKey, referrerKey, referrersPrefix } from '../layou
 import type { Bucket, BucketReader, Wait } from '../ports/bucket.ts'
 import { algorithmOf, type Digest, hexOf, parseDigest } from '../protocol/digest.ts'
 import { UpstreamError } from '../protocol/errors.ts'
+import { parseJson } from '../protocol/json.ts'
 import type { Manifest } from '../protocol/manifest.ts'
 import { parseTag, type RepositoryName } from '../protocol/names.ts'
 import { hasManifest, readTag } from './links.ts'
@@ -129,13 +130,5 @@ function parseDescriptor(value: unknown): ReferrerDescriptor | undefined {
     size,
     ...(typeof artifactType === 'string' ? { artifactType } : {}),
     ...(typeof annotations === 'object' && annotations !== null ? { annotations } : {}),
-  }
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes))
-  } catch {
-    return undefined
   }
 }

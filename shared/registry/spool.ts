@@ -22,12 +22,9 @@ const readBytes = 1024 * 1024
 /** What came is not what the digest names. */
 export class WrongContent extends Error {
   override readonly name = 'WrongContent'
-  /** Whether somebody may have seen some of it. */
-  readonly wasSeen: boolean
 
-  constructor(digest: Digest, detail: string, wasSeen: boolean) {
+  constructor(digest: Digest, detail: string) {
     super(`what came for ${digest} ${detail}`)
-    this.wasSeen = wasSeen
   }
 }
 
@@ -80,8 +77,7 @@ export function startSpool(
         0,
         body,
         async (chunk) => {
-          if (stored + chunk.byteLength > sizeBytes)
-            throw new WrongContent(digest, `has more than ${sizeBytes} bytes`, seen() > 0)
+          if (stored + chunk.byteLength > sizeBytes) throw new WrongContent(digest, `has more than ${sizeBytes} bytes`)
           hash.update(chunk)
           await leaves.update(chunk)
           stored += chunk.byteLength
@@ -90,9 +86,9 @@ export function startSpool(
         },
         wait,
       )
-      if (stored !== sizeBytes) throw new WrongContent(digest, `has ${stored} bytes, not ${sizeBytes}`, seen() > 0)
+      if (stored !== sizeBytes) throw new WrongContent(digest, `has ${stored} bytes, not ${sizeBytes}`)
       const actual = hash.digest()
-      if (actual !== digest) throw new WrongContent(digest, `has the digest ${actual}`, seen() > 0)
+      if (actual !== digest) throw new WrongContent(digest, `has the digest ${actual}`)
       await writeLeaves(bucket, digest, sizeBytes, await leaves.end(), wait)
       state = 'publishing'
       await uploads.publish(id, blobKey(digest), wait)

@@ -5,6 +5,7 @@ import { blobKey } from '../layout/keys.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
 import type { Hasher } from '../ports/hasher.ts'
 import type { Random } from '../ports/random.ts'
+import { unhurried } from '../ports/unhurried.ts'
 import type { Uploads } from '../ports/uploads.ts'
 import { algorithmOf, type Digest } from '../protocol/digest.ts'
 import { BadImage, type OpenCopy } from './image-source.ts'
@@ -96,5 +97,3 @@ function badImage(error: unknown): string {
   if (error instanceof BadImage) return error.message
   throw error
 }
-
-const unhurried: Wait = { signal: new AbortController().signal }

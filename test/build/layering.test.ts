@@ -73,8 +73,13 @@ describe('layering', () => {
     ['protocol', 'shared/protocol/probe.ts', '../registry/links.ts', 'readTag'],
     ['ports', 'shared/ports/probe.ts', '../registry/links.ts', 'readTag'],
     ['registry', 'shared/registry/probe.ts', '../http/routes.ts', 'parseRoute'],
+    ['what reads IPFS', 'shared/ipfs/probe.ts', '../registry/links.ts', 'readTag'],
     ['http', 'shared/http/probe.ts', '../edge/decide.ts', 'decideContent'],
+    // The libraries of IPFS would make the worker many times as large.
+    ['the edge', 'shared/edge/probe.ts', '../ipfs/cid.ts', 'cidText'],
+    ['the worker', 'worker/probe.ts', '../shared/ipfs/cid.ts', 'cidText'],
     ['an adapter of origin', 'origin/bucket/probe.ts', '../config/load.ts', 'loadConfig'],
+    ['an adapter of IPFS', 'origin/ipfs/kubo/probe.ts', '../../config/load.ts', 'loadConfig'],
     ['the configuration', 'origin/config/probe.ts', '../process/service.ts', 'runService'],
   ])('%s may not import %s → %s', async (_, file, target, name) => {
     expect(await checkWith(file, `export { ${name} } from '${target}'\n`)).toContain('probe.ts')

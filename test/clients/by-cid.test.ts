@@ -12,6 +12,7 @@ import {
   startClients,
 } from '../support/clients/image-clients.ts'
 import { describeWith } from '../support/clients/programs.ts'
+import { rootIn } from '../support/http-client.ts'
 import { makeImage, type TestImage } from '../support/image.ts'
 import { startKubo, type Kubo } from '../support/kubo.ts'
 import { type Part, type Stack, startPart, startStack, temporaryFolder } from '../support/stack.ts'
@@ -20,8 +21,7 @@ const mib = 1024 * 1024
 const runtimes = ['node', 'workerd'] as const
 
 const rootAt = async (url: string, name: string) => {
-  const answer = await fetch(`${url}/v2/${name}/manifests/latest`, { method: 'HEAD' })
-  return answer.headers.get('X-Ipfs-Path')?.replace('/ipfs/', '') ?? ''
+  return rootIn(await fetch(`${url}/v2/${name}/manifests/latest`, { method: 'HEAD' }))
 }
 
 describeWith(neededFor(imageClientNames), 'clients that pull by CID', () => {

@@ -5,7 +5,8 @@ import type { Wait } from '../../shared/ports/bucket.ts'
 import type { ContentImage, ContentStore } from '../../shared/ports/content-store.ts'
 import type { Cid } from '../../shared/protocol/cid.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
-import { seededBytes, testFile, testImage } from '../support/content.ts'
+import { testFile, testImage } from '../support/content.ts'
+import { randomBytes } from '../support/image.ts'
 
 const wait: Wait = { signal: new AbortController().signal }
 const mebibyte = 1024 * 1024
@@ -48,7 +49,7 @@ export function contentStoreContract(adapter: string, make: () => Promise<Conten
 
     const someImage = async (seed: number) =>
       testImage(
-        [await testFile(seededBytes(seed, 3 * mebibyte + 5)), await testFile(seededBytes(seed + 1, 1000))],
+        [await testFile(randomBytes(seed, 3 * mebibyte + 5)), await testFile(randomBytes(seed + 1, 1000))],
         ['one', `two ${seed}`],
       )
 
@@ -80,7 +81,7 @@ export function contentStoreContract(adapter: string, make: () => Promise<Conten
     })
 
     test('images are let go of one by one', async () => {
-      const shared = await testFile(seededBytes(40, 2 * mebibyte))
+      const shared = await testFile(randomBytes(40, 2 * mebibyte))
       const [first, second] = [await testImage([shared], ['first']), await testImage([shared], ['second'])]
       for (const image of [first, second]) await store.publish(image, wait)
       expect(await published()).toEqual([first.root, second.root].sort())
@@ -105,7 +106,7 @@ export function contentStoreContract(adapter: string, make: () => Promise<Conten
     })
 
     test.each([0, 1, mebibyte - 1, mebibyte, mebibyte + 1, 4 * mebibyte])('a file of %i bytes', async (sizeBytes) => {
-      const file = await testFile(seededBytes(70, sizeBytes))
+      const file = await testFile(randomBytes(70, sizeBytes))
       await store.add(file, wait)
       const image = await testImage([file])
       await store.publish(image, wait)
@@ -113,21 +114,21 @@ export function contentStoreContract(adapter: string, make: () => Promise<Conten
     })
 
     test('many small files at once', async () => {
-      const files = await Promise.all(Array.from({ length: 60 }, (_, at) => testFile(seededBytes(at, 300_000 + at))))
+      const files = await Promise.all(Array.from({ length: 60 }, (_, at) => testFile(randomBytes(at, 300_000 + at))))
       await Promise.all(files.map((file) => store.add(file, wait)))
       const image = await testImage(files, ['small'])
       await store.publish(image, wait)
       await expectWhole(image)
       for (const [at, { cid }] of files.entries())
-        expect(same(await under.block(cid), seededBytes(at, 300_000 + at)), cid).toBe(true)
+        expect(same(await under.block(cid), randomBytes(at, 300_000 + at)), cid).toBe(true)
     })
 
     test.each([1000, 3 * mebibyte])(
       'a file of %i bytes under another name is refused, others beside it are not',
       async (sizeBytes) => {
-        const right = await testFile(seededBytes(80, sizeBytes))
-        const other = await testFile(seededBytes(81, sizeBytes))
-        const neighbours = await Promise.all([82, 83].map((seed) => testFile(seededBytes(seed, sizeBytes))))
+        const right = await testFile(randomBytes(80, sizeBytes))
+        const other = await testFile(randomBytes(81, sizeBytes))
+        const neighbours = await Promise.all([82, 83].map((seed) => testFile(randomBytes(seed, sizeBytes))))
         const wrong = { ...right, cid: other.cid }
         const [refused, ...taken] = await Promise.allSettled(
           [wrong, ...neighbours].map((file) => store.add(file, wait)),

@@ -1,7 +1,7 @@
 // The contract of content stores on a real Kubo.
 
-import { createKuboClient } from '../../origin/ipfs/kubo-client.ts'
-import { createKuboStore } from '../../origin/ipfs/kubo-store.ts'
+import { createKuboClient } from '../../origin/ipfs/kubo/kubo-client.ts'
+import { createKuboStore } from '../../origin/ipfs/kubo/kubo-store.ts'
 import { systemClock } from '../../origin/process/system-ports.ts'
 import { describeWith } from '../support/clients/programs.ts'
 import { type Kubo, startKubo } from '../support/kubo.ts'

@@ -6,26 +6,20 @@ import type { ServerResponse } from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { CID } from 'multiformats/cid'
-import * as Digest from 'multiformats/hashes/digest'
 import { afterEach, describe, expect, test } from 'vitest'
-import { createGatewaySource } from '../../origin/ipfs/gateway-source.ts'
+import { createGatewaySource } from '../../origin/ipfs/gateways/gateway-source.ts'
 import { systemClock } from '../../origin/process/system-ports.ts'
 import { NotFoundOnIpfs } from '../../shared/ipfs/content-errors.ts'
-import { cidText } from '../../shared/ipfs/verify-block.ts'
+import { cidText, rawCid } from '../../shared/ipfs/cid.ts'
 import { createVerifiedReader } from '../../shared/ipfs/verified-blocks.ts'
 import type { BlockSource } from '../../shared/ports/block-source.ts'
+import type { Block } from '../../shared/ports/content-store.ts'
 import type { Cid } from '../../shared/protocol/cid.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
-import { addDirectory, addFile, balanced, type Blocks, fixedSize, sha256Hex, someBytes } from '../support/dag.ts'
-import {
-  type CarEntry,
-  carHeader,
-  type Gateway,
-  type GatewayManners,
-  lengthOf,
-  startGateway,
-} from '../support/gateway.ts'
+import { addDirectory, addFile, balanced, type Blocks, fixedSize } from '../support/dag.ts'
+import { carHeader, type Gateway, type GatewayManners, lengthOf, startGateway } from '../support/gateway.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
+import { randomBytes, sha256 } from '../support/image.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
 
 const wait = { signal: new AbortController().signal }
@@ -36,7 +30,7 @@ const patient = { firstByteMs: 10_000, idleMs: 10_000 }
 const short = { firstByteMs: 300, idleMs: 300 }
 
 const blocks: Blocks = new Map()
-const content = someBytes(6_000_500)
+const content = randomBytes(1, 6_000_500)
 /** Several levels of nodes over raw leaves of 50,000 bytes. */
 const file: Cid = await addFile(blocks, content, { chunker: fixedSize(50_000), layout: balanced(12) })
 const leaves = [...blocks].filter(([, bytes]) => bytes.byteLength === 50_000)
@@ -130,7 +124,7 @@ async function* firstBytes(bytes: AsyncIterable<Uint8Array>, sizeBytes: number):
   }
 }
 
-function withoutRepeats(entries: readonly CarEntry[]): readonly CarEntry[] {
+function withoutRepeats(entries: readonly Block[]): readonly Block[] {
   return [...new Map(entries.map((entry) => [entry.cid, entry])).values()]
 }
 
@@ -142,7 +136,7 @@ describe('a gateway that is right', () => {
   ] as const)('%s', async (_, manners, requests) => {
     const gateway = await gatewayOf(manners)
     const { bytes, error, named } = await read([sourceOf(gateway.url, patient)])
-    expect([error, named, sha256Hex(bytes)]).toEqual([undefined, [], sha256Hex(content)])
+    expect([error, named, sha256(bytes)]).toEqual([undefined, [], sha256(content)])
     expect(gateway.requests).toHaveLength(requests)
   })
 
@@ -159,20 +153,20 @@ describe('a gateway that is right', () => {
     ['as often as they occur', {}, 2],
   ] as const)('gives blocks that a file repeats %s', async (_, manners, requests) => {
     const has: Blocks = new Map()
-    const part = someBytes(1_000_000)
-    const repeating = Buffer.concat([part, someBytes(1_000_000, 2), part, part, someBytes(500_000, 3)])
+    const part = randomBytes(1, 1_000_000)
+    const repeating = Buffer.concat([part, randomBytes(2, 1_000_000), part, part, randomBytes(3, 500_000)])
     const cid = await addFile(has, repeating, { chunker: fixedSize(50_000), layout: balanced(20) })
     const gateway = await gatewayOf(manners, has)
     const { bytes, error, named } = await read([sourceOf(gateway.url, patient)], cid)
-    expect([error, named, sha256Hex(bytes)]).toEqual([undefined, [], sha256Hex(repeating)])
+    expect([error, named, sha256(bytes)]).toEqual([undefined, [], sha256(repeating)])
     expect(gateway.requests.filter((request) => request.includes('format=car'))).toHaveLength(1)
     expect(gateway.requests.length).toBeLessThanOrEqual(requests)
   })
 
   test('gives a file of many levels as one CAR, since its nodes are asked for in the order of the CAR', async () => {
     const has: Blocks = new Map()
-    const cid = await addFile(has, someBytes(5_999_000, 9), { chunker: fixedSize(20_000), layout: balanced(4) })
-    const large = await addFile(has, someBytes(25_000_000, 8), { chunker: fixedSize(250_000), layout: balanced(4) })
+    const cid = await addFile(has, randomBytes(9, 5_999_000), { chunker: fixedSize(20_000), layout: balanced(4) })
+    const large = await addFile(has, randomBytes(8, 25_000_000), { chunker: fixedSize(250_000), layout: balanced(4) })
     for (const each of [cid, large]) {
       const gateway = await gatewayOf({}, has)
       const reader = createVerifiedReader({
@@ -188,7 +182,7 @@ describe('a gateway that is right', () => {
 
   test('gives a directory by its nodes, and not all that lies in it', async () => {
     const has: Blocks = new Map()
-    const root = await addDirectory(has, { 'a/large': someBytes(3_000_000), 'b/small': someBytes(100) })
+    const root = await addDirectory(has, { 'a/large': randomBytes(1, 3_000_000), 'b/small': randomBytes(1, 100) })
     const gateway = await gatewayOf({}, has)
     const reader = createVerifiedReader({
       sources: [sourceOf(gateway.url, patient)],
@@ -196,20 +190,20 @@ describe('a gateway that is right', () => {
       log: createRecordingLog(),
     })
     const dag = reader.open(root, wait)
-    expect(await dag.smallFile(root, ['b', 'small'], 100, wait)).toEqual(someBytes(100))
+    expect(await dag.smallFile(root, ['b', 'small'], 100, wait)).toEqual(randomBytes(1, 100))
     expect(gateway.requests.map((request) => request.replace(/.*\?/, ''))).toEqual(Array(3).fill('format=raw'))
     dag.close()
   })
 
   test('gives two files of one directory by a CAR each, at once', async () => {
     const has: Blocks = new Map()
-    const files = { one: someBytes(3_000_000, 1), two: someBytes(3_000_000, 2) }
+    const files = { one: randomBytes(1, 3_000_000), two: randomBytes(2, 3_000_000) }
     const root = await addDirectory(has, files)
     const gateway = await gatewayOf({}, has)
     const sources = [sourceOf(gateway.url, patient)]
     const dag = createVerifiedReader({ sources, clock: systemClock, log: createRecordingLog() }).open(root, wait)
     const whole = await Promise.all(['one', 'two'].map((name) => dag.smallFile(root, [name], 3_000_000, wait)))
-    expect(whole.map((bytes) => bytes && sha256Hex(bytes))).toEqual([files.one, files.two].map(sha256Hex))
+    expect(whole.map((bytes) => bytes && sha256(bytes))).toEqual([files.one, files.two].map(sha256))
     expect(gateway.requests.filter((request) => request.includes('format=car'))).toHaveLength(2)
     dag.close()
   })
@@ -258,10 +252,10 @@ describe('a CAR that is not as it should be, from a gateway whose blocks are rig
     ],
   ]
 
-  function stray(seed: number, sizeBytes = 1000): CarEntry {
-    const bytes = someBytes(sizeBytes, seed + 1)
+  function stray(seed: number, sizeBytes = 1000): Block {
+    const bytes = randomBytes(seed + 1, sizeBytes)
     const digest = createHash('sha256').update(bytes).digest()
-    return { cid: cidText(CID.createV1(0x55, Digest.create(0x12, digest))), bytes }
+    return { cid: cidText(rawCid(digest)), bytes }
   }
 
   async function* announcing(): AsyncGenerator<Uint8Array> {
@@ -273,7 +267,7 @@ describe('a CAR that is not as it should be, from a gateway whose blocks are rig
   test.each(manners)('%s: the file comes out right, and no more is taken than a little', async (_, manner) => {
     const gateway = await gatewayOf(manner)
     const { bytes, error, named } = await read([sourceOf(gateway.url, patient)])
-    expect([error, named, sha256Hex(bytes)]).toEqual([undefined, [], sha256Hex(content)])
+    expect([error, named, sha256(bytes)]).toEqual([undefined, [], sha256(content)])
     // The file, the CAR beside it, the limits on what is taken in vain, and what the network holds.
     expect(gateway.sentBytes()).toBeLessThan(2 * content.byteLength + 24 * 1024 * 1024)
   })
@@ -353,7 +347,7 @@ describe('a gateway that fails', () => {
     const honest = await gatewayOf({})
     const sources = [sourceOf(failing, limits === 'short' ? short : patient), sourceOf(honest.url, patient)]
     const { bytes, error, named } = await read(sources)
-    expect([error, named, sha256Hex(bytes)]).toEqual([undefined, [failing.host], sha256Hex(content)])
+    expect([error, named, sha256(bytes)]).toEqual([undefined, [failing.host], sha256(content)])
   })
 
   test.each(ways)('%s: alone it is UpstreamError, after nothing but verified bytes', async (_, way, limits) => {
@@ -447,7 +441,7 @@ describe('redirects', () => {
 
 describe('a reader that goes slowly or goes away', () => {
   const large: Blocks = new Map()
-  const added = addFile(large, someBytes(64 * 1024 * 1024))
+  const added = addFile(large, randomBytes(1, 64 * 1024 * 1024))
 
   /** How far the gateway is ahead once nothing moves any more. */
   async function settled(gateway: Gateway): Promise<number> {
@@ -467,7 +461,7 @@ describe('a reader that goes slowly or goes away', () => {
 
   test.each([
     ['CARs', {}],
-    ['CARs that lack a block', { arrange: (entries: readonly CarEntry[]) => entries.toSpliced(2, 1) }],
+    ['CARs that lack a block', { arrange: (entries: readonly Block[]) => entries.toSpliced(2, 1) }],
     ['single blocks', { cars: 'refused' }],
   ] as const)(
     'by %s: one that reads a little and stops lets the gateway go little ahead, and one that leaves ends every request',

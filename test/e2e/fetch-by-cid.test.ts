@@ -4,7 +4,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { manifestText, ociError, pushBlob, putManifest } from '../support/http-client.ts'
+import { manifestText, ociError, pushBlob, putManifest, rootIn } from '../support/http-client.ts'
 import { randomBytes, sha256 } from '../support/image.ts'
 import { startStack, type Stack } from '../support/stack.ts'
 
@@ -35,7 +35,7 @@ async function pushLarge(base: string, name: string, seed: string) {
   })
   const answer = await putManifest(base, name, 'latest', manifest)
   expect(answer.status).toBe(201)
-  return { root: answer.headers.get('X-Ipfs-Path')?.split('/').at(-1) ?? '', manifest, layer, config }
+  return { root: rootIn(answer), manifest, layer, config }
 }
 
 describe.each([

@@ -124,7 +124,7 @@ describe.skipIf(missing !== undefined)(
     })
 
     test('that has no inodes left refuses uploads, manifests and mounts with 503, and takes them once there are some', async () => {
-      await start('size=8m,nr_inodes=90')
+      await start('size=8m,nr_inodes=160')
       const { digest } = await pushImage(origin.url, 'disk/more', 'v1', 'more')
       const takesAll: string[] = []
       for (let at = 0; ; at++) {

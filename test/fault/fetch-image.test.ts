@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { cidOfSmallBlob, parseCid } from '../../shared/ipfs/cid.ts'
-import { directoryOf, type Entry, type Tree } from '../../shared/ipfs/directory.ts'
+import { directoryOf, type Entry, type Tree } from '../../shared/ipfs/directory-shape.ts'
 import { blobKey, fetchedKey } from '../../shared/layout/keys.ts'
 import type { BlockSource } from '../../shared/ports/block-source.ts'
 import type { Cid } from '../../shared/protocol/cid.ts'

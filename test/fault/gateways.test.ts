@@ -2,7 +2,7 @@
 // goes on with the next, and without one it ends in time with a reason.
 
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { createGatewaySource } from '../../origin/ipfs/gateway-source.ts'
+import { createGatewaySource } from '../../origin/ipfs/gateways/gateway-source.ts'
 import { systemClock } from '../../origin/process/system-ports.ts'
 import { blobKey } from '../../shared/layout/keys.ts'
 import type { Cid } from '../../shared/protocol/cid.ts'

@@ -2,9 +2,9 @@
 
 import { CID } from 'multiformats/cid'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createKuboClient } from '../../origin/ipfs/kubo-client.ts'
-import { createKuboSource } from '../../origin/ipfs/kubo-source.ts'
-import { createKuboStore } from '../../origin/ipfs/kubo-store.ts'
+import { createKuboClient } from '../../origin/ipfs/kubo/kubo-client.ts'
+import { createKuboSource } from '../../origin/ipfs/kubo/kubo-source.ts'
+import { createKuboStore } from '../../origin/ipfs/kubo/kubo-store.ts'
 import { systemClock } from '../../origin/process/system-ports.ts'
 import type { Wait } from '../../shared/ports/bucket.ts'
 import type { Clock } from '../../shared/ports/clock.ts'
@@ -12,9 +12,10 @@ import type { ContentFile, ContentImage, ContentStore } from '../../shared/ports
 import type { Cid } from '../../shared/protocol/cid.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 import { describeWith } from '../support/clients/programs.ts'
-import { seededBytes, testFile, testImage } from '../support/content.ts'
+import { testFile, testImage } from '../support/content.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 import { type Fault, type FaultyProxy, startFaultyProxy } from '../support/faulty-proxy.ts'
+import { randomBytes } from '../support/image.ts'
 import { type Kubo, startKubo } from '../support/kubo.ts'
 import { eventually } from '../support/stack.ts'
 
@@ -23,8 +24,8 @@ const mebibyte = 1024 * 1024
 const timeoutMs = 5000
 const searchMs = 1000
 
-const small = await testFile(seededBytes(1, 1000))
-const large = await testFile(seededBytes(2, 3 * mebibyte))
+const small = await testFile(randomBytes(1, 1000))
+const large = await testFile(randomBytes(2, 3 * mebibyte))
 const image = await testImage([small, large], ['beside them'])
 
 const storeAt = (url: string, clock: Clock = systemClock) =>
@@ -191,7 +192,7 @@ describeWith(['ipfs'], 'with a real node behind a proxy', () => {
   }
 
   async function* endless() {
-    for (;;) yield seededBytes(3, mebibyte)
+    for (;;) yield randomBytes(3, mebibyte)
   }
 
   test('a node that stops in the middle of a file stops its reading, and the add ends in time', async () => {
@@ -229,7 +230,7 @@ describeWith(['ipfs'], 'with a real node behind a proxy', () => {
     async function* slow() {
       for (let at = 0; at < 3; at += 1) {
         clock.advance(timeoutMs - 1)
-        yield seededBytes(2, 3 * mebibyte).subarray(at * mebibyte, (at + 1) * mebibyte)
+        yield randomBytes(2, 3 * mebibyte).subarray(at * mebibyte, (at + 1) * mebibyte)
       }
     }
     await storeAt(proxy.url, clock).add(watched(slow).file, wait)
@@ -238,7 +239,7 @@ describeWith(['ipfs'], 'with a real node behind a proxy', () => {
 
   test('a file that breaks while it is read is no fault of Kubo', async () => {
     async function* broken() {
-      yield seededBytes(2, 10)
+      yield randomBytes(2, 10)
       throw new UpstreamError('bucket', 'the disk broke')
     }
     const store = storeAt(proxy.url)
@@ -261,7 +262,7 @@ describeWith(['ipfs'], 'with a real node behind a proxy', () => {
 
   test('where one file of an image breaks, the others are not sent to their end', async () => {
     const reached = proxy.failAt('add', 'silent')
-    const broken = await testFile(seededBytes(7, 500))
+    const broken = await testFile(randomBytes(7, 500))
     const open = async () => {
       await reached
       throw new UpstreamError('bucket', 'the disk broke')
@@ -282,7 +283,7 @@ describeWith(['ipfs'], 'with a real node behind a proxy', () => {
   })
 
   test.each([0, 1])('a small file with bytes too few or too many (%i) is the fault of the bucket', async (at) => {
-    const bytes = seededBytes(1, at === 0 ? 999 : 1001)
+    const bytes = randomBytes(1, at === 0 ? 999 : 1001)
     const file = { ...small, open: async () => ReadableStream.from([bytes]) }
     await expect(storeAt(proxy.url).add(file, wait)).rejects.toThrow('instead of 1000')
   })
@@ -350,7 +351,7 @@ describeWith(['ipfs'], 'with a real node behind a proxy', () => {
 
   test('an import that fails is tried block by block only where Kubo refused it', async () => {
     void proxy.failAt('dag/import', 'reset at once')
-    const files = await Promise.all([4, 5, 6].map((seed) => testFile(seededBytes(seed, 100))))
+    const files = await Promise.all([4, 5, 6].map((seed) => testFile(randomBytes(seed, 100))))
     const store = storeAt(proxy.url)
     await Promise.all(files.map((file) => failureOf(store.add(file, wait))))
     expect(proxy.calls).toEqual(['dag/import'])

@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { describeWith } from '../support/clients/programs.ts'
 import { type FaultyProxy, startFaultyProxy } from '../support/faulty-proxy.ts'
-import { manifestText, ociError, pushBlob, pushImage, putManifest } from '../support/http-client.ts'
+import { manifestText, ociError, pushBlob, pushImage, putManifest, rootIn } from '../support/http-client.ts'
 import { randomBytes } from '../support/image.ts'
 import { type Kubo, startKubo } from '../support/kubo.ts'
 import { anyPorts, type Part, startPart, temporaryFolder } from '../support/stack.ts'
@@ -46,7 +46,7 @@ describeWith(['ipfs'], 'an origin that keeps images in Kubo', () => {
 
   test('takes a push while Kubo answers, and Kubo has it pinned', async () => {
     const answer = await push('kept/one', 'v1', 'one')
-    const root = answer.headers.get('X-Ipfs-Path')?.split('/').at(-1) ?? ''
+    const root = rootIn(answer)
     expect(answer.status).toBe(201)
     const pins: string[] = []
     for await (const { cid } of kubo.rpc.pin.ls({ type: 'recursive' })) pins.push(cid.toString())

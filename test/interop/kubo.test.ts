@@ -1,32 +1,19 @@
 // What only a real Kubo can tell: that it names files as the vectors say, and how it looks for blocks.
 
-import { createCipheriv, createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createKuboClient } from '../../origin/ipfs/kubo-client.ts'
-import { createKuboSource } from '../../origin/ipfs/kubo-source.ts'
-import { createKuboStore } from '../../origin/ipfs/kubo-store.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createKuboClient } from '../../origin/ipfs/kubo/kubo-client.ts'
+import { createKuboSource } from '../../origin/ipfs/kubo/kubo-source.ts'
+import { createKuboStore } from '../../origin/ipfs/kubo/kubo-store.ts'
 import { systemClock } from '../../origin/process/system-ports.ts'
 import { blockLimitBytes } from '../../shared/ports/block-source.ts'
 import type { Wait } from '../../shared/ports/bucket.ts'
 import type { Cid } from '../../shared/protocol/cid.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 import { describeWith } from '../support/clients/programs.ts'
-import { seededBytes, testFile, testImage } from '../support/content.ts'
+import { testFile, testImage } from '../support/content.ts'
+import { randomBytes, sha256 } from '../support/image.ts'
+import { fileVectors, smallFiles } from '../support/ipfs-vectors.ts'
 import { type Kubo, startKubo } from '../support/kubo.ts'
-
-interface FileVector {
-  readonly cid: Cid
-  readonly size?: number
-  /** One of these says what is in it. */
-  readonly content?: string
-  readonly repeat?: string
-  readonly chacha20?: string
-}
-
-const vectorsFile = join(import.meta.dirname, '../support/ipfs-vectors.json')
-const vectors = JSON.parse(await readFile(vectorsFile, 'utf8')) as { readonly files: readonly FileVector[] }
 
 const wait: Wait = { signal: new AbortController().signal }
 const mebibyte = 1024 * 1024
@@ -44,22 +31,20 @@ describeWith(['ipfs'], 'Kubo as a store', () => {
 
   const makeStore = () => createKuboStore({ kubo: clientOf(node), clock: systemClock })
 
-  describe('names files as the vectors do', () => {
-    const large = process.env['MIRRORBALL_TEST_LARGE_GIB'] !== undefined
-    const sizeOf = (file: FileVector) => file.size ?? file.content?.length ?? 0
-
-    test.each(vectors.files.filter((file) => large || sizeOf(file) <= 4 * mebibyte))('$cid', async (vector) => {
-      const sizeBytes = sizeOf(vector)
-      const open = async () => ReadableStream.from(contentOf(vector, sizeBytes))
-      await makeStore().add({ cid: vector.cid, sizeBytes, open }, wait)
-      expect(await node.localBlock(vector.cid)).toBeDefined()
-    })
-  })
+  const large = process.env['MIRRORBALL_TEST_LARGE_GIB'] !== undefined
+  test.each((large ? fileVectors : smallFiles).map((file) => [file.about, file] as const))(
+    'names a file as the vectors do: %s',
+    async (_, file) => {
+      const open = async () => ReadableStream.from(file.chunks(mebibyte))
+      await makeStore().add({ cid: file.cid, sizeBytes: file.sizeBytes, open }, wait)
+      expect(await node.localBlock(file.cid)).toBeDefined()
+    },
+  )
 
   test('adds of one file at once are one', async () => {
     const store = makeStore()
     for (const sizeBytes of [1000, 3 * mebibyte]) {
-      const file = await testFile(seededBytes(1, sizeBytes))
+      const file = await testFile(randomBytes(1, sizeBytes))
       await Promise.all([store.add(file, wait), store.add(file, wait), store.add(file, wait)])
       expect(file.opened).toBe(1)
       await store.add(file, wait)
@@ -68,7 +53,7 @@ describeWith(['ipfs'], 'Kubo as a store', () => {
   })
 
   test('a file that was added, or that another image has, is not sent again with its image', async () => {
-    const [added, shared] = [await testFile(seededBytes(2, 3 * mebibyte)), await testFile(seededBytes(3, 3 * mebibyte))]
+    const [added, shared] = [await testFile(randomBytes(2, 3 * mebibyte)), await testFile(randomBytes(3, 3 * mebibyte))]
     const store = makeStore()
     await store.add(added, wait)
     await store.publish(await testImage([added]), wait)
@@ -80,9 +65,9 @@ describeWith(['ipfs'], 'Kubo as a store', () => {
 
   test('after the garbage collector there is what is published, and nothing else', async () => {
     const store = makeStore()
-    const file = await testFile(seededBytes(4, 3 * mebibyte + 1))
+    const file = await testFile(randomBytes(4, 3 * mebibyte + 1))
     const [kept, gone] = [await testImage([file], ['kept']), await testImage([file], ['gone'])]
-    const unpublished = await testFile(seededBytes(5, 1000))
+    const unpublished = await testFile(randomBytes(5, 1000))
     for (const image of [kept, gone]) await store.publish(image, wait)
     await store.add(unpublished, wait)
     await store.unpublish(gone.root, wait)
@@ -135,28 +120,28 @@ describeWith(['ipfs'], 'Kubo as a source of blocks', () => {
   }
 
   test.each(['near', 'far'])('a block of the %s node', async (where) => {
-    const bytes = seededBytes(where.length, mebibyte)
+    const bytes = randomBytes(where.length, mebibyte)
     const file = await testFile(bytes)
     const store = createKuboStore({ kubo: clientOf(where === 'near' ? near : far), clock: systemClock })
     await store.add(file, wait)
-    expect(sha256Of((await ask(file.cid)) ?? new Uint8Array())).toBe(sha256Of(bytes))
+    expect(sha256((await ask(file.cid)) ?? new Uint8Array())).toBe(sha256(bytes))
   })
 
   test('a block that nobody has is undefined', async () => {
-    expect(await ask((await testFile(seededBytes(7, 100))).cid)).toBeUndefined()
+    expect(await ask((await testFile(randomBytes(7, 100))).cid)).toBeUndefined()
   })
 
   test('a block over the limit is refused, one at the limit is not', async () => {
     for (const sizeBytes of [blockLimitBytes, blockLimitBytes + 1]) {
       const options = { format: 'raw', mhtype: 'sha2-256', allowBigBlock: true }
-      const cid = String(await near.rpc.block.put(seededBytes(8, sizeBytes), options)) as Cid
+      const cid = String(await near.rpc.block.put(randomBytes(8, sizeBytes), options)) as Cid
       if (sizeBytes === blockLimitBytes) expect((await ask(cid))?.byteLength).toBe(sizeBytes)
       else await expect(ask(cid)).rejects.toThrow(UpstreamError)
     }
   })
 
   test('one who leaves, or closes, is let go', async () => {
-    const { cid } = await testFile(seededBytes(9, 100))
+    const { cid } = await testFile(randomBytes(9, 100))
     const source = createKuboSource({ kubo: clientOf(near), searchMs: 60_000 })
     const leaving = new AbortController()
     const first = source.open(cid).block(cid, { signal: leaving.signal })
@@ -168,19 +153,3 @@ describeWith(['ipfs'], 'Kubo as a source of blocks', () => {
     await expect(second).rejects.toThrow('closed')
   })
 })
-
-function sha256Of(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
-}
-
-function* contentOf(file: FileVector, sizeBytes: number): Generator<Uint8Array> {
-  if (file.content !== undefined) return yield new TextEncoder().encode(file.content)
-  const key = createHash('sha256')
-    .update(file.chacha20 ?? '')
-    .digest()
-  const cipher = file.chacha20 === undefined ? undefined : createCipheriv('chacha20', key, Buffer.alloc(16))
-  for (let at = 0; at < sizeBytes; at += mebibyte) {
-    const chunk = Buffer.alloc(Math.min(mebibyte, sizeBytes - at), file.repeat ?? 0)
-    yield cipher === undefined ? chunk : cipher.update(chunk)
-  }
-}

@@ -2,13 +2,14 @@
 
 import { randomBytes } from 'node:crypto'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { makeFile, rawBlock, readUnixfsFile } from '../support/dag.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
 import { eventually } from '../support/stack.ts'
 import { addressOf, newIdentity, publishing, startNode, startSilentPeer } from '../support/swarm-nodes.ts'
-import { rawBlock, readUnixfsFile, type TestBlock, type TestFile, unixfsFile } from '../support/unixfs-file.ts'
-import type { Swarm } from '../../origin/ipfs/swarm.ts'
+import type { Swarm } from '../../origin/ipfs/swarm/swarm.ts'
 import { blockLimitBytes } from '../../shared/ports/block-source.ts'
+import type { Block } from '../../shared/ports/content-store.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 
 const mebibyte = 1024 * 1024
@@ -26,17 +27,17 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map((node) => node.stop()))
 })
 
-const block = (swarm: Swarm, { cid }: Pick<TestBlock, 'cid'>, signal = wait.signal) =>
+const block = (swarm: Swarm, { cid }: Pick<Block, 'cid'>, signal = wait.signal) =>
   swarm.source.open(cid).block(cid, { signal })
 
 let content: Uint8Array
-let file: TestFile
-let small: TestBlock
-let other: TestBlock
+let file: Awaited<ReturnType<typeof makeFile>>
+let small: Block
+let other: Block
 
 beforeAll(async () => {
   content = randomBytes(12 * mebibyte + 1)
-  file = await unixfsFile(content, mebibyte)
+  file = await makeFile(content)
   small = await rawBlock(randomBytes(1000))
   other = await rawBlock(randomBytes(1000))
 })

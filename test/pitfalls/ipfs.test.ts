@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { createGatewaySource } from '../../origin/ipfs/gateway-source.ts'
+import { createGatewaySource } from '../../origin/ipfs/gateways/gateway-source.ts'
 import { systemClock } from '../../origin/process/system-ports.ts'
 import { cidOfSmallBlob, cidText, rawCid } from '../../shared/ipfs/cid.ts'
 import { leafCount, shapeOfFile } from '../../shared/ipfs/file-shape.ts'

@@ -29,7 +29,7 @@ import { silentLog } from './silent-log.ts'
 const everything: AccessRules = { anonymous: 'push', delete: true }
 
 /** Milliseconds: a day. */
-const keepFetchedMs = 24 * 3600_000
+export const keepFetchedMs = 24 * 3600_000
 
 export function originApp({
   bucket,
@@ -46,7 +46,7 @@ export function originApp({
   access?: AccessRules
   fetcher?: ImageFetcher
 }): RegistryApp {
-  const publisher = createPublisher({ bucket, access, log: silentLog, store: embeddedStore })
+  const publisher = createPublisher({ bucket, access, log: silentLog, store: embeddedStore, names: 'any' })
   return createOriginApp({
     log: silentLog,
     clock,

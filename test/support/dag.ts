@@ -1,13 +1,30 @@
-// Real UnixFS DAGs in memory, in the layouts that others make as well.
+// Real UnixFS DAGs in memory, in the layouts that others make as well. Made and read by the libraries, not by our own code.
 
-import { createHash } from 'node:crypto'
 import { type AddFileOptions, unixfs } from '@helia/unixfs'
-import type { CID } from 'multiformats/cid'
-import { cidText } from '../../shared/ipfs/verify-block.ts'
+import { decode } from '@ipld/dag-pb'
+import { UnixFS } from 'ipfs-unixfs'
+import { CID } from 'multiformats/cid'
+import { code as rawCode } from 'multiformats/codecs/raw'
+import { sha256 } from 'multiformats/hashes/sha2'
+import { cidText } from '../../shared/ipfs/cid.ts'
+import type { BlockReader } from '../../shared/ports/block-source.ts'
+import type { Block } from '../../shared/ports/content-store.ts'
 import type { Cid } from '../../shared/protocol/cid.ts'
 
 /** Blocks by the canonical text of their CIDs, in the order in which they were made. */
 export type Blocks = Map<Cid, Uint8Array>
+
+/** A block of bytes as they are. */
+export async function rawBlock(bytes: Uint8Array): Promise<Block> {
+  return { cid: cidText(CID.createV1(rawCode, await sha256.digest(bytes))), bytes }
+}
+
+/** A file with 1 MiB raw leaves and CIDv1. */
+export async function makeFile(bytes: Uint8Array): Promise<{ readonly root: Cid; readonly blocks: readonly Block[] }> {
+  const blocks: Blocks = new Map()
+  const root = await addFile(blocks, bytes)
+  return { root, blocks: Array.from(blocks, ([cid, bytes]) => ({ cid, bytes })) }
+}
 
 /** Adds a file to `blocks`. Without options it has 1 MiB raw leaves and CIDv1. */
 export async function addFile(blocks: Blocks, bytes: Uint8Array, options: AddFileOptions = {}): Promise<Cid> {
@@ -27,6 +44,17 @@ export async function addDirectory(
   return cidText(root)
 }
 
+/** A file's content, read block by block; the children of a node all at once. */
+export async function readUnixfsFile(reader: BlockReader, cid: Cid, signal: AbortSignal): Promise<Uint8Array> {
+  const bytes = await reader.block(cid, { signal })
+  if (bytes === undefined) throw new Error(`${cid} was not found`)
+  if (CID.parse(cid).code === rawCode) return bytes
+  const { Links, Data } = decode(bytes)
+  const parts = await Promise.all(Links.map(({ Hash }) => readUnixfsFile(reader, cidText(Hash), signal)))
+  const own = Data === undefined ? undefined : UnixFS.unmarshal(Data).data
+  return Buffer.concat(own === undefined ? parts : [own, ...parts])
+}
+
 function unixfsInto(blocks: Blocks) {
   return unixfs({
     blockstore: {
@@ -43,20 +71,6 @@ function unixfsInto(blocks: Blocks) {
       has: async (cid: CID) => blocks.has(cidText(cid)),
     },
   })
-}
-
-/** Bytes that look random and are the same every time. Lengths that differ have the same beginning. */
-export function someBytes(sizeBytes: number, seed = 1): Uint8Array<ArrayBuffer> {
-  const words = new Uint32Array(Math.ceil(sizeBytes / 4))
-  let state = seed
-  for (let at = 0; at < words.length; at += 1) {
-    // xorshift: the smallest generator whose blocks all differ.
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    words[at] = state
-  }
-  return new Uint8Array(words.buffer, 0, sizeBytes)
 }
 
 type Layout = NonNullable<AddFileOptions['layout']>
@@ -103,9 +117,4 @@ export async function collect<Item>(source: AsyncIterable<Item> | Iterable<Item>
   const items: Item[] = []
   for await (const item of source) items.push(item)
   return items
-}
-
-/** For comparing: Vitest takes seconds over a large array. */
-export function sha256Hex(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
 }

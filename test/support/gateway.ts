@@ -5,7 +5,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { varint } from 'multiformats'
 import { CID } from 'multiformats/cid'
-import { cidText } from '../../shared/ipfs/verify-block.ts'
+import { cidText } from '../../shared/ipfs/cid.ts'
+import type { Block } from '../../shared/ports/content-store.ts'
 import type { Cid } from '../../shared/protocol/cid.ts'
 import type { Blocks } from './dag.ts'
 
@@ -16,17 +17,12 @@ export interface GatewayManners {
   readonly tamper?: (cid: Cid, bytes: Uint8Array) => Uint8Array
   readonly cars?: 'refused' | 'html'
   /** The blocks of a CAR, from those in their order. */
-  readonly arrange?: (blocks: readonly CarEntry[]) => readonly CarEntry[]
+  readonly arrange?: (blocks: readonly Block[]) => readonly Block[]
   /** The bytes of a CAR, from the right ones; must not end before they are to. */
   readonly car?: (bytes: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>
   readonly carType?: string
   /** Of all block bytes of the DAG: after as many it sends nothing any more, on any connection. */
   readonly breaksAfter?: { readonly sizeBytes: number; readonly how: 'hang' | 'reset' }
-}
-
-export interface CarEntry {
-  readonly cid: Cid
-  readonly bytes: Uint8Array
 }
 
 export interface Gateway {
@@ -134,7 +130,7 @@ async function listening(server: Server): Promise<void> {
 }
 
 /** Every block under a CID, depth first, also those that were there before. */
-export function* depthFirst(blocks: Blocks, cid: Cid): Generator<CarEntry> {
+export function* depthFirst(blocks: Blocks, cid: Cid): Generator<Block> {
   const bytes = blocks.get(cid)
   if (bytes === undefined) return
   yield { cid, bytes }

@@ -39,6 +39,11 @@ export async function pushBlob(
   return digest
 }
 
+/** The root of the image that an answer is about; empty where it has none. */
+export function rootIn(answer: Response): string {
+  return answer.headers.get('X-Ipfs-Path')?.replace('/ipfs/', '') ?? ''
+}
+
 export const ociManifestType = 'application/vnd.oci.image.manifest.v1+json'
 export const ociIndexType = 'application/vnd.oci.image.index.v1+json'
 

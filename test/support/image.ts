@@ -153,16 +153,19 @@ async function makeLayer(blobs: string, seed: string, sizeBytes: number): Promis
   return { digest: `sha256:${hex}`, sizeBytes: length }
 }
 
-/** Reproducible bytes that cannot be compressed, a MiB at a time: chacha20 under the seed's hash, encrypting zeros. */
-export function* randomChunks(seed: string, sizeBytes: number): Generator<Buffer> {
-  const cipher = createCipheriv('chacha20', createHash('sha256').update(seed).digest(), Buffer.alloc(16))
+/**
+ * Reproducible bytes that cannot be compressed, a MiB at a time: chacha20 under the seed's hash, encrypting zeros. Of one
+ * seed, fewer bytes are the beginning of more.
+ */
+export function* randomChunks(seed: string | number, sizeBytes: number): Generator<Buffer> {
+  const cipher = createCipheriv('chacha20', createHash('sha256').update(String(seed)).digest(), Buffer.alloc(16))
   const zeros = Buffer.alloc(1024 * 1024)
   for (let left = sizeBytes; left > 0; left -= zeros.byteLength)
     yield cipher.update(zeros.subarray(0, Math.min(left, zeros.byteLength)))
 }
 
 /** The same bytes at once. */
-export function randomBytes(seed: string, sizeBytes: number): Uint8Array<ArrayBuffer> {
+export function randomBytes(seed: string | number, sizeBytes: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(Buffer.concat([...randomChunks(seed, sizeBytes)]))
 }
 

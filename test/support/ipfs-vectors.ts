@@ -1,12 +1,13 @@
 // The vectors of ipfs-vectors.json: content, and the CIDs that every backend has to give it.
 
 import { createCipheriv, createHash } from 'node:crypto'
+import type { Cid } from '../../shared/protocol/cid.ts'
 import { sha256 } from './image.ts'
 import vectors from './ipfs-vectors.json' with { type: 'json' }
 
 export interface FileVector {
   readonly about: string
-  readonly cid: string
+  readonly cid: Cid
   readonly sizeBytes: number
   /** The content, in chunks of this many bytes. */
   chunks(chunkBytes: number): Iterable<Uint8Array<ArrayBuffer>>
@@ -32,7 +33,7 @@ export const fileVectors: readonly FileVector[] = vectors.files.map((file): File
     file.chacha20 ?? (file.repeat === undefined ? JSON.stringify(file.content) : `"${file.repeat}" repeated`)
   return {
     about: `${about}, ${sizeBytes} bytes`,
-    cid: file.cid,
+    cid: file.cid as Cid,
     sizeBytes,
     *chunks(chunkBytes) {
       const next = generator(file)

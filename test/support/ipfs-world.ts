@@ -9,11 +9,11 @@ import type { BlockSource } from '../../shared/ports/block-source.ts'
 import type { Bucket } from '../../shared/ports/bucket.ts'
 import type { Clock } from '../../shared/ports/clock.ts'
 import type { LocalBlocks } from '../../shared/ports/local-blocks.ts'
-import { findView } from '../../shared/registry/content-view.ts'
+import { findView, type Views } from '../../shared/registry/content-view.ts'
 import { createImageFetcher, type FetchLimits } from '../../shared/registry/fetch-image.ts'
 import { createPublishedBlocks } from '../../shared/registry/published-blocks.ts'
-import { edgeApp, originApp } from './apps.ts'
-import { manifestText } from './http-client.ts'
+import { edgeApp, keepFetchedMs, originApp } from './apps.ts'
+import { manifestText, rootIn } from './http-client.ts'
 import { sha256 } from './image.ts'
 import { createMemoryBucket, type Objects } from './memory-bucket.ts'
 import { createMemoryUploads } from './memory-uploads.ts'
@@ -38,9 +38,6 @@ export interface RegistryOptions {
 
 const open: AccessRules = { anonymous: 'push', delete: true, fetch: true }
 
-/** Milliseconds: a day, as in apps.ts. */
-const keepFetchedMs = 24 * 3600_000
-
 export function createRegistry(options: RegistryOptions = {}): Registry {
   const { objects = new Map(), access = open, sources = [], clock = systemClock, limits = {} } = options
   const [bucket, uploads] = [createMemoryBucket(objects), createMemoryUploads(objects)]
@@ -55,9 +52,7 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     limits: { timeoutMs: 5000, atOnce: 8, imageBytes: 1_000_000_000, ...limits },
   })
   const origin = originApp({ bucket, uploads, clock, access, fetcher })
-  const views = { find: (...[name, wait]: Parameters<typeof find>) => find(name, wait) }
-  const find = (name: Parameters<typeof findView>[1], wait: Parameters<typeof findView>[2]) =>
-    findView({ bucket, access, clock, keepFetchedMs }, name, wait)
+  const views: Views = { find: (name, wait) => findView({ bucket, access, clock, keepFetchedMs }, name, wait) }
   return {
     objects,
     bucket,
@@ -107,8 +102,7 @@ export async function pushTo(
   }
   const answer = await putTo(app, name, tag, manifest)
   if (answer.status !== 201) throw new Error(`the manifest was answered ${answer.status}: ${await answer.text()}`)
-  const root = answer.headers.get('X-Ipfs-Path')?.split('/').at(-1) ?? ''
-  return { manifest, digest: sha256(manifest), blobs, root }
+  return { manifest, digest: sha256(manifest), blobs, root: rootIn(answer) }
 }
 
 /** Pushes a manifest of whatever type it says to be. */

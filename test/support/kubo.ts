@@ -14,8 +14,10 @@ export interface Kubo {
   readonly rpc: KuboRPCClient
   /** Multiaddress with the peer's identity; undefined where it has no swarm. */
   readonly address: string | undefined
-  /** Connects to another node. */
-  connect(other: Kubo): Promise<void>
+  /** Of its trustless gateway; undefined where it has none. */
+  readonly gateway: URL | undefined
+  /** Connects to another node, of whatever kind. */
+  connect(other: Pick<Kubo, 'address'>): Promise<void>
   /** Runs the garbage collector to its end. */
   collectGarbage(): Promise<void>
   /** A block that the node has itself. */
@@ -23,44 +25,65 @@ export interface Kubo {
   stop(): Promise<void>
 }
 
-/** @param swarm whether it listens for other nodes; it can dial them in any case */
-export async function startKubo({ swarm = false } = {}): Promise<Kubo> {
+export interface KuboOptions {
+  /** Whether it listens for other nodes; it can dial them in any case. */
+  readonly swarm?: boolean
+  readonly gateway?: boolean
+  /** Settings beside these, by their names: `Gateway.NoFetch`. */
+  readonly config?: Readonly<Record<string, unknown>>
+}
+
+export async function startKubo({ swarm = false, gateway = false, config = {} }: KuboOptions = {}): Promise<Kubo> {
   const folder = await temporaryFolder()
   const repository = join(folder.path, 'repository')
   const environment = { IPFS_PATH: repository, IPFS_TELEMETRY: 'off' }
   await runClient('ipfs', ['init', '--profile', 'test'], environment)
-  await configure(join(repository, 'config'), swarm)
+  await configure(join(repository, 'config'), {
+    'Addresses.Swarm': swarm ? [anyPort] : [],
+    'Addresses.Gateway': gateway ? [anyPort] : [],
+    'Routing.Type': 'none',
+    ...config,
+  })
   const url = async () => `http://127.0.0.1:${(await readFile(join(repository, 'api'), 'utf8')).split('/')[4]}`
   const rpc = async () => create({ url: await url() })
-  const answers = async () => (await (await rpc()).id()).agentVersion !== ''
+  const gatewayUrl = async () =>
+    gateway ? new URL((await readFile(join(repository, 'gateway'), 'utf8')).trim()) : undefined
+  const answers = async () => (await (await rpc()).id()).agentVersion !== '' && (await gatewayUrl(), true)
   const end = await startDaemon('ipfs', ['daemon'], answers, environment)
-  return node(await url(), await rpc(), async () => {
+  const stop = async () => {
     await end()
     await folder.remove()
-  })
+  }
+  return node(await url(), await rpc(), await gatewayUrl(), stop)
 }
 
-async function configure(file: string, swarm: boolean): Promise<void> {
-  const config = JSON.parse(await readFile(file, 'utf8')) as {
-    Addresses: Record<string, unknown>
-    Routing: Record<string, unknown>
-    Gateway: Record<string, unknown>
+const anyPort = '/ip4/127.0.0.1/tcp/0'
+
+async function configure(file: string, settings: Readonly<Record<string, unknown>>): Promise<void> {
+  const config = JSON.parse(await readFile(file, 'utf8')) as Record<string, Record<string, unknown>>
+  for (const [setting, value] of Object.entries(settings)) {
+    const [section = '', name = ''] = setting.split('.')
+    config[section] = { ...config[section], [name]: value }
   }
-  config.Addresses['Swarm'] = swarm ? ['/ip4/127.0.0.1/tcp/0'] : []
-  config.Routing['Type'] = 'none'
   await writeFile(file, JSON.stringify(config))
 }
 
-async function node(url: string, rpc: KuboRPCClient, stop: () => Promise<void>): Promise<Kubo> {
+async function node(
+  url: string,
+  rpc: KuboRPCClient,
+  gateway: URL | undefined,
+  stop: () => Promise<void>,
+): Promise<Kubo> {
   const { addresses } = await rpc.id()
   return {
     url,
     rpc,
     address: addresses.map(String).find((address) => address.startsWith('/ip4/127.0.0.1/tcp/')),
-    async connect(other) {
-      if (other.address === undefined) throw new Error('the other node has no swarm')
+    gateway,
+    async connect({ address }) {
+      if (address === undefined) throw new Error('the other node has no swarm')
       // The library's types ask for an object, and it sends the text.
-      await rpc.swarm.connect(other.address as never)
+      await rpc.swarm.connect(address as never)
     },
     async collectGarbage() {
       for await (const { err } of rpc.repo.gc()) if (err) throw err

@@ -5,15 +5,15 @@ import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
-import { type Swarm, type SwarmOptions, startSwarm } from '../../origin/ipfs/swarm.ts'
+import { type Swarm, type SwarmOptions, startSwarm } from '../../origin/ipfs/swarm/swarm.ts'
 import { systemClock } from '../../origin/process/system-ports.ts'
+import type { Block } from '../../shared/ports/content-store.ts'
 import type { LocalBlocks } from '../../shared/ports/local-blocks.ts'
 import { silentLog } from './silent-log.ts'
-import type { TestBlock } from './unixfs-file.ts'
 
 export const anyPort = '/ip4/127.0.0.1/tcp/0'
 
-export function publishing(blocks: readonly TestBlock[]): LocalBlocks {
+export function publishing(blocks: readonly Block[]): LocalBlocks {
   const published = new Map(blocks.map(({ cid, bytes }) => [cid, bytes]))
   return { get: (cid) => Promise.resolve(published.get(cid)) }
 }

@@ -34,6 +34,7 @@ const samples: Readonly<Record<string, readonly [string, string]>> = {
   'access.delete': ['true', 'false'],
   'access.read_only': ['true', 'false'],
   'push.allow_sparse': ['true', 'false'],
+  'push.names': ['any', 'content-only'],
   'log.level': ['debug', 'error'],
 }
 const samplesOf = (path: string) => samples[path] ?? ['201', '202']

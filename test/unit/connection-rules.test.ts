@@ -7,7 +7,7 @@ import type { Libp2p } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { connectionRules } from '../../origin/ipfs/connection-rules.ts'
+import { connectionRules } from '../../origin/ipfs/swarm/connection-rules.ts'
 import { eventually } from '../support/stack.ts'
 import { anyPort } from '../support/swarm-nodes.ts'
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { createLeafHasher } from '../../shared/ipfs/leaf-hasher.ts'
-import { directoryOf } from '../../shared/ipfs/directory.ts'
+import { directoryOf } from '../../shared/ipfs/directory-shape.ts'
 import { shapeOfFile } from '../../shared/ipfs/file-shape.ts'
 import { imageRoot } from '../../shared/ipfs/image-root.ts'
 import { digestOf, parseDigest } from '../../shared/protocol/digest.ts'

@@ -5,12 +5,12 @@ import { CID } from 'multiformats/cid'
 import { create as createDigest } from 'multiformats/hashes/digest'
 import { sha256 } from 'multiformats/hashes/sha2'
 import { describe, expect, test } from 'vitest'
-import { createServedBlocks } from '../../origin/ipfs/served-blocks.ts'
+import { createServedBlocks } from '../../origin/ipfs/swarm/served-blocks.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
+import { rawBlock } from '../support/dag.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
 import { silentLog } from '../support/silent-log.ts'
 import { publishing } from '../support/swarm-nodes.ts'
-import { rawBlock } from '../support/unixfs-file.ts'
 
 type Served = ReturnType<typeof createServedBlocks>
 

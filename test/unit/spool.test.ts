@@ -144,13 +144,6 @@ describe('a blob that comes wrong', () => {
     expect([...objects.keys()]).toEqual([])
   })
 
-  test('that nobody can have seen any of says so, so that it may be had from elsewhere', async () => {
-    const spool = start({ digest: sha256('x') as Digest, sizeBytes: 1 })
-    source.enqueue(new TextEncoder().encode('y'))
-    source.close()
-    await expect(spool.done).rejects.toMatchObject({ wasSeen: false })
-  })
-
   test('or breaks off gives the reason, and leaves nothing', async () => {
     const spool = start()
     const reading = bytesOf(spool.read())

@@ -10,22 +10,13 @@ import { sha256, sha512 } from 'multiformats/hashes/sha2'
 import { describe, expect, test } from 'vitest'
 import { NotFoundOnIpfs, UnusableContent } from '../../shared/ipfs/content-errors.ts'
 import { createVerifiedReader } from '../../shared/ipfs/verified-blocks.ts'
-import { cidText } from '../../shared/ipfs/verify-block.ts'
+import { cidText } from '../../shared/ipfs/cid.ts'
 import type { BlockSource } from '../../shared/ports/block-source.ts'
 import type { Cid } from '../../shared/protocol/cid.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
-import {
-  addDirectory,
-  addFile,
-  balanced,
-  type Blocks,
-  collect,
-  fixedSize,
-  sha256Hex,
-  someBytes,
-  trickle,
-} from '../support/dag.ts'
+import { addDirectory, addFile, balanced, type Blocks, collect, fixedSize, trickle } from '../support/dag.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
+import { randomBytes, sha256 as digestOf } from '../support/image.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
 import { silentLog } from '../support/silent-log.ts'
 
@@ -117,14 +108,14 @@ describe('files in the layouts that others make', () => {
 
   test.each(layouts)('%s', async (_, sizeBytes, options) => {
     const blocks: Blocks = new Map()
-    const content = someBytes(sizeBytes)
+    const content = randomBytes(1, sizeBytes)
     const cid = await addFile(blocks, content, options)
-    expect(sha256Hex(await readFile(cid, honest(blocks)))).toBe(sha256Hex(content))
+    expect(digestOf(await readFile(cid, honest(blocks)))).toBe(digestOf(content))
   })
 })
 
 describe('directories', () => {
-  const files = Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`some/name-${at}`, someBytes(20, at + 1)]))
+  const files = Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`some/name-${at}`, randomBytes(at + 1, 20)]))
 
   test.each([
     ['plain', {}],
@@ -142,7 +133,7 @@ describe('directories', () => {
 
   test('a path that is not there is undefined, wherever it ends', async () => {
     const blocks: Blocks = new Map()
-    const root = await addDirectory(blocks, { 'a/file': someBytes(5) })
+    const root = await addDirectory(blocks, { 'a/file': randomBytes(1, 5) })
     const dag = readerOf(honest(blocks)).open(root, wait)
     for (const path of [['b'], ['a', 'b'], ['b', 'file'], ['a', 'file', 'b'], ['']]) {
       expect(await dag.smallFile(root, path, 5, wait)).toBeUndefined()
@@ -153,7 +144,7 @@ describe('directories', () => {
 
   test('a directory is no file, and a file over its limit is refused', async () => {
     const blocks: Blocks = new Map()
-    const root = await addDirectory(blocks, { 'a/file': someBytes(5) })
+    const root = await addDirectory(blocks, { 'a/file': randomBytes(1, 5) })
     const dag = readerOf(honest(blocks)).open(root, wait)
     await expect(dag.smallFile(root, ['a'], 100, wait)).rejects.toBeInstanceOf(UnusableContent)
     await expect(dag.smallFile(root, ['a', 'file'], 4, wait)).rejects.toBeInstanceOf(UnusableContent)
@@ -161,7 +152,7 @@ describe('directories', () => {
 
   test('a node on the way is asked for once', async () => {
     const blocks: Blocks = new Map()
-    const root = await addDirectory(blocks, { 'a/one': someBytes(5), 'a/two': someBytes(6) })
+    const root = await addDirectory(blocks, { 'a/one': randomBytes(1, 5), 'a/two': randomBytes(1, 6) })
     const source = honest(blocks)
     const dag = readerOf(source).open(root, wait)
     await dag.smallFile(root, ['a', 'one'], 9, wait)
@@ -183,7 +174,7 @@ describe('directories', () => {
 
 describe('several sources', () => {
   const blocks: Blocks = new Map()
-  const content = someBytes(100_500)
+  const content = randomBytes(1, 100_500)
   const added = addFile(blocks, content, { chunker: fixedSize(1000), layout: balanced(10) })
 
   test.each([
@@ -192,7 +183,7 @@ describe('several sources', () => {
     ['one that lies', () => lying(blocks)],
     [
       'one that lies about one block',
-      () => sourceOf('liar', async (cid) => ([...blocks.keys()][50] === cid ? someBytes(1000) : blocks.get(cid))),
+      () => sourceOf('liar', async (cid) => ([...blocks.keys()][50] === cid ? randomBytes(1, 1000) : blocks.get(cid))),
     ],
     [
       'one that fails in the middle',
@@ -216,7 +207,7 @@ describe('several sources', () => {
   ] as const)('%s and then an honest one: the file comes out right, and both are closed', async (_, first) => {
     const cid = await added
     const sources = [first(), honest(blocks)]
-    expect(sha256Hex(await readFile(cid, ...sources))).toBe(sha256Hex(content))
+    expect(digestOf(await readFile(cid, ...sources))).toBe(digestOf(content))
     for (const { opened, closed } of sources) expect([opened, closed]).toEqual([1, 1])
   })
 
@@ -274,7 +265,7 @@ describe('several sources', () => {
 
 describe('a read that ends early', () => {
   const blocks: Blocks = new Map()
-  const added = addFile(blocks, someBytes(100_500), { chunker: fixedSize(1000) })
+  const added = addFile(blocks, randomBytes(1, 100_500), { chunker: fixedSize(1000) })
   /** Gives the file's root, and is then silent until the signal. */
   const silentBelow = (root: Cid, signals: AbortSignal[]) =>
     sourceOf('silent', async (cid, signal) => {
@@ -337,7 +328,7 @@ describe('a read that ends early', () => {
 })
 
 describe('content that is refused', () => {
-  const leaf = someBytes(1000)
+  const leaf = randomBytes(1, 1000)
 
   async function leafBlocks(): Promise<[Blocks, Cid]> {
     const { blocks, cid } = await named(leaf, raw.code)
@@ -346,7 +337,7 @@ describe('content that is refused', () => {
 
   test('a file over the limit, by what its node says and before anything is read of it', async () => {
     const blocks: Blocks = new Map()
-    const cid = await addFile(blocks, someBytes(5000), { chunker: fixedSize(1000) })
+    const cid = await addFile(blocks, randomBytes(1, 5000), { chunker: fixedSize(1000) })
     const source = honest(blocks)
     await expect(readerOf(source).file({ top: cid, cid, maxBytes: 4999 }, wait)).rejects.toBeInstanceOf(UnusableContent)
     expect([source.asked.length, source.closed]).toEqual([1, 1])
@@ -438,12 +429,12 @@ describe('content that is refused', () => {
 
 describe('blocks of other kinds', () => {
   test('a CID that holds its block needs no source', async () => {
-    const cid = cidText(CID.createV1(raw.code, identity.digest(someBytes(128))))
-    expect(await readFile(cid)).toEqual(someBytes(128))
+    const cid = cidText(CID.createV1(raw.code, identity.digest(randomBytes(1, 128))))
+    expect(await readFile(cid)).toEqual(randomBytes(1, 128))
   })
 
   test('sha2-512 is checked as well', async () => {
-    const bytes = someBytes(100)
+    const bytes = randomBytes(1, 100)
     const cid = cidText(CID.createV1(raw.code, await sha512.digest(bytes)))
     const blocks: Blocks = new Map([[cid, bytes]])
     expect(await readFile(cid, honest(blocks))).toEqual(bytes)
@@ -451,9 +442,9 @@ describe('blocks of other kinds', () => {
   })
 
   test('a block over the limit is not taken, though it is the right one', async () => {
-    const { blocks, cid } = await named(someBytes(2 * 1024 * 1024 + 1), raw.code)
+    const { blocks, cid } = await named(randomBytes(1, 2 * 1024 * 1024 + 1), raw.code)
     await expect(readFile(cid, honest(blocks))).rejects.toBeInstanceOf(UpstreamError)
-    const largest = await named(someBytes(2 * 1024 * 1024), raw.code)
+    const largest = await named(randomBytes(1, 2 * 1024 * 1024), raw.code)
     expect(await readFile(largest.cid, honest(largest.blocks))).toHaveLength(2 * 1024 * 1024)
   })
 

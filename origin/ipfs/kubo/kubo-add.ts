@@ -1,10 +1,10 @@
 // One file into Kubo, streamed, and named as the profile unixfs-v1-2025 wants.
 
-import { orAborted } from '../../shared/ports/or-aborted.ts'
-import type { Wait } from '../../shared/ports/bucket.ts'
-import type { Deadline } from '../../shared/ports/clock.ts'
-import type { ContentFile } from '../../shared/ports/content-store.ts'
-import { UpstreamError } from '../../shared/protocol/errors.ts'
+import { orAborted } from '../../../shared/ports/or-aborted.ts'
+import type { Wait } from '../../../shared/ports/bucket.ts'
+import type { Deadline } from '../../../shared/ports/clock.ts'
+import type { ContentFile } from '../../../shared/ports/content-store.ts'
+import { UpstreamError } from '../../../shared/protocol/errors.ts'
 import type { KuboClient } from './kubo-client.ts'
 
 /** Kubo ignores options that it does not know: what they led to is seen in the CID. Each overrides the node's own configuration. */

@@ -2,12 +2,13 @@
 // takes long: asked all at once, each would send it.
 
 import type { PeerId } from '@libp2p/interface'
-import { CID } from 'multiformats/cid'
-import type { BlockSource } from '../../shared/ports/block-source.ts'
-import type { Wait } from '../../shared/ports/bucket.ts'
-import { type Clock, deadline } from '../../shared/ports/clock.ts'
-import type { Cid } from '../../shared/protocol/cid.ts'
-import { UpstreamError } from '../../shared/protocol/errors.ts'
+import type { CID } from 'multiformats/cid'
+import { decodeCid } from '../../../shared/ipfs/cid.ts'
+import type { BlockSource } from '../../../shared/ports/block-source.ts'
+import type { Wait } from '../../../shared/ports/bucket.ts'
+import { type Clock, deadline } from '../../../shared/ports/clock.ts'
+import type { Cid } from '../../../shared/protocol/cid.ts'
+import { UpstreamError } from '../../../shared/protocol/errors.ts'
 import type { Bitswap } from './bitswap.ts'
 import type { ConfiguredPeer, ConnectedPeer, PeerLinks } from './peer-links.ts'
 import { createSlots, type Slots } from './slots.ts'
@@ -77,7 +78,7 @@ export function createSwarmSource({ peers, links, bitswap, searchMs, clock }: Sw
       async block(cid: Cid, wait: Wait) {
         wait.signal.throwIfAborted()
         if (peers.length === 0) return undefined
-        const asked = CID.parse(cid)
+        const asked = decodeCid(cid)
         const asks = (await connectedPeers(wait)).map((peer) => (signal: AbortSignal) => askOne(peer, asked, signal))
         return await firstFound(asks, clock, wait.signal)
       },

@@ -1,11 +1,12 @@
 // The parts of one file out of a CAR that a gateway streams. A part that comes before it is asked for waits in a small
 // window; one that does not come in its turn is left to be asked for alone.
 
-import type { Wait } from '../../shared/ports/bucket.ts'
-import { orAborted } from '../../shared/ports/or-aborted.ts'
-import type { Cid } from '../../shared/protocol/cid.ts'
-import { UpstreamError } from '../../shared/protocol/errors.ts'
-import { type CarBlock, carBlocks } from './car-blocks.ts'
+import type { Wait } from '../../../shared/ports/bucket.ts'
+import type { Block } from '../../../shared/ports/content-store.ts'
+import { orAborted } from '../../../shared/ports/or-aborted.ts'
+import type { Cid } from '../../../shared/protocol/cid.ts'
+import { UpstreamError } from '../../../shared/protocol/errors.ts'
+import { carBlocks } from './car-blocks.ts'
 import { fileLinks } from './file-links.ts'
 import type { LimitedAnswer } from './limited-answer.ts'
 
@@ -86,7 +87,7 @@ export function createCarFile(openCar: () => Promise<LimitedAnswer>): CarFile {
     leaveAsked()
   }
 
-  function onBlock({ cid, bytes }: CarBlock): void {
+  function onBlock({ cid, bytes }: Block): void {
     const sizeBytes = bytes.byteLength + overheadBytes
     const waiting = asked.get(cid)
     const uselessCost = seen.has(cid) && expected.has(cid) ? sizeBytes / repeatDiscount : sizeBytes
@@ -130,7 +131,7 @@ export function createCarFile(openCar: () => Promise<LimitedAnswer>): CarFile {
     return undefined
   }
 
-  let blocks: AsyncGenerator<CarBlock, void, undefined> | undefined
+  let blocks: AsyncGenerator<Block, void, undefined> | undefined
 
   /** Reads on for as long as somebody waits for a part. */
   async function pump(): Promise<void> {

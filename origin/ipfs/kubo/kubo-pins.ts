@@ -3,10 +3,10 @@
 // Kubo has one pin for a CID. To pin a DAG again is to take its pin away, walk it, and pin it; and the walk looks for
 // blocks that are missing on the network, with no option against it, for as long as the call lasts.
 
-import { CID } from 'multiformats/cid'
-import type { Wait } from '../../shared/ports/bucket.ts'
-import type { Clock } from '../../shared/ports/clock.ts'
-import type { Cid } from '../../shared/protocol/cid.ts'
+import { cidText, decodeCid } from '../../../shared/ipfs/cid.ts'
+import type { Wait } from '../../../shared/ports/bucket.ts'
+import type { Clock } from '../../../shared/ports/clock.ts'
+import type { Cid } from '../../../shared/protocol/cid.ts'
 import { type KuboClient, kuboAnswer, saysMissing } from './kubo-client.ts'
 import { limitMsFor } from './kubo-limits.ts'
 
@@ -35,7 +35,7 @@ export function createKuboPins(kubo: KuboClient, clock: Clock): KuboPins {
   async function pin(root: Cid, sizeBytes: number, wait: Wait): Promise<string | undefined> {
     const work = ({ signal }: Wait) =>
       unlessAnswered(saysMissing, async () => {
-        await kubo.rpc.pin.add(CID.parse(root), { recursive: true, name: pinName, signal })
+        await kubo.rpc.pin.add(decodeCid(root), { recursive: true, name: pinName, signal })
         return undefined
       })
     return kubo.call(`pin/add ${root}`, wait, work, limitMsFor(kubo, sizeBytes))
@@ -76,7 +76,7 @@ export function createKuboPins(kubo: KuboClient, clock: Clock): KuboPins {
 
     async remove(root, wait) {
       const work = ({ signal }: Wait) =>
-        unlessAnswered(saysNotPinned, () => kubo.rpc.pin.rm(CID.parse(root), { recursive: true, signal }))
+        unlessAnswered(saysNotPinned, () => kubo.rpc.pin.rm(decodeCid(root), { recursive: true, signal }))
       await kubo.call(`pin/rm ${root}`, wait, work)
     },
 
@@ -88,7 +88,7 @@ export function createKuboPins(kubo: KuboClient, clock: Clock): KuboPins {
         for await (const { cid, name } of all) {
           limit.extend()
           // Kubo lists every name that contains the one it was asked for.
-          if (name === pinName) roots.push(cid.toV1().toString() as Cid)
+          if (name === pinName) roots.push(cidText(cid))
         }
         return roots
       })

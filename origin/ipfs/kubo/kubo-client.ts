@@ -4,10 +4,10 @@
 // there, so time limits are set here.
 
 import { type KuboRPCClient, create } from 'kubo-rpc-client'
-import type { Wait } from '../../shared/ports/bucket.ts'
-import { type Clock, type Deadline, deadline } from '../../shared/ports/clock.ts'
-import { orAborted } from '../../shared/ports/or-aborted.ts'
-import { UpstreamError } from '../../shared/protocol/errors.ts'
+import type { Wait } from '../../../shared/ports/bucket.ts'
+import { type Clock, type Deadline, deadline } from '../../../shared/ports/clock.ts'
+import { orAborted } from '../../../shared/ports/or-aborted.ts'
+import { UpstreamError } from '../../../shared/protocol/errors.ts'
 
 export interface KuboClientDeps {
   /**

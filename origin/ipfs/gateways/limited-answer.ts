@@ -1,12 +1,12 @@
 // One HTTP answer from a gateway that may be slow, endless or elsewhere: limits on time, and on where redirects lead.
 
 import { BlockList, isIP } from 'node:net'
-import type { Clock } from '../../shared/ports/clock.ts'
-import { deadline } from '../../shared/ports/clock.ts'
-import type { Wait } from '../../shared/ports/bucket.ts'
-import type { Fetch } from '../../shared/ports/fetch.ts'
-import { orAborted } from '../../shared/ports/or-aborted.ts'
-import { UpstreamError } from '../../shared/protocol/errors.ts'
+import type { Clock } from '../../../shared/ports/clock.ts'
+import { deadline } from '../../../shared/ports/clock.ts'
+import type { Wait } from '../../../shared/ports/bucket.ts'
+import type { Fetch } from '../../../shared/ports/fetch.ts'
+import { orAborted } from '../../../shared/ports/or-aborted.ts'
+import { UpstreamError } from '../../../shared/protocol/errors.ts'
 
 export interface AnswerLimits {
   readonly fetch: Fetch

@@ -1,9 +1,9 @@
 // Blocks from a Kubo node: those it has, and those it finds on its network.
 
-import { CID } from 'multiformats/cid'
-import { type BlockSource, blockLimitBytes } from '../../shared/ports/block-source.ts'
-import type { Wait } from '../../shared/ports/bucket.ts'
-import { UpstreamError } from '../../shared/protocol/errors.ts'
+import { decodeCid } from '../../../shared/ipfs/cid.ts'
+import { type BlockSource, blockLimitBytes } from '../../../shared/ports/block-source.ts'
+import type { Wait } from '../../../shared/ports/bucket.ts'
+import { UpstreamError } from '../../../shared/protocol/errors.ts'
 import { type KuboClient, kuboAnswer, saysMissing } from './kubo-client.ts'
 
 export interface KuboSourceDeps {
@@ -22,7 +22,7 @@ export function createKuboSource({ kubo, searchMs }: KuboSourceDeps): BlockSourc
           const work = async ({ signal }: Wait) => {
             try {
               // Kubo ends the search itself, and says so: only a node that is stuck comes to our own limit.
-              return await kubo.rpc.block.get(CID.parse(cid), { timeout: searchMs, signal })
+              return await kubo.rpc.block.get(decodeCid(cid), { timeout: searchMs, signal })
             } catch (error) {
               const answer = kuboAnswer(error)
               if (answer !== undefined && (saysMissing(answer) || saysSearchOver(answer))) return undefined

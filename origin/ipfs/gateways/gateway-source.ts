@@ -1,11 +1,11 @@
 // A trustless HTTP gateway as a source of blocks (IPFS specifications, "Trustless Gateway"): single blocks raw, and the
 // parts of a file by one CAR of it. It parses what it gets to know what belongs to which file; checking is the reader's.
 
-import type { BlockReader, BlockSource } from '../../shared/ports/block-source.ts'
-import { blockLimitBytes } from '../../shared/ports/block-source.ts'
-import type { Wait } from '../../shared/ports/bucket.ts'
-import type { Cid } from '../../shared/protocol/cid.ts'
-import { UpstreamError } from '../../shared/protocol/errors.ts'
+import type { BlockReader, BlockSource } from '../../../shared/ports/block-source.ts'
+import { blockLimitBytes } from '../../../shared/ports/block-source.ts'
+import type { Wait } from '../../../shared/ports/bucket.ts'
+import type { Cid } from '../../../shared/protocol/cid.ts'
+import { UpstreamError } from '../../../shared/protocol/errors.ts'
 import { type CarFile, createCarFile } from './car-file.ts'
 import { fileLinks } from './file-links.ts'
 import { type AnswerLimits, getLimited } from './limited-answer.ts'

@@ -4,18 +4,17 @@
 import { NotFoundError } from '@libp2p/interface'
 import type { Blockstore } from 'interface-blockstore'
 import type { CID } from 'multiformats/cid'
-import { blockLimitBytes } from '../../shared/ports/block-source.ts'
-import type { LocalBlocks } from '../../shared/ports/local-blocks.ts'
-import type { Log } from '../../shared/ports/log.ts'
-import type { Cid } from '../../shared/protocol/cid.ts'
+import { cidText } from '../../../shared/ipfs/cid.ts'
+import { blockLimitBytes } from '../../../shared/ports/block-source.ts'
+import type { LocalBlocks } from '../../../shared/ports/local-blocks.ts'
+import { unhurried } from '../../../shared/ports/unhurried.ts'
+import type { Log } from '../../../shared/ports/log.ts'
 
 /** Sixteen blocks of the largest size: twice what a Mirrorball asks of one peer at once. */
 export const batchLimitBytes = 16 * blockLimitBytes
 
 /** A sha-512 digest. Longer ones are blocks that lie in their own name, which nobody needs to be sent. */
 const longestDigestBytes = 64
-
-const neverAborted = new AbortController().signal
 
 /** @param limitBytes where a batch holds this much, the rest of its wants is answered "do not have"; the peer may ask again */
 export function createServedBlocks(blocks: LocalBlocks, log: Log, limitBytes = batchLimitBytes): Blockstore {
@@ -25,7 +24,7 @@ export function createServedBlocks(blocks: LocalBlocks, log: Log, limitBytes = b
   async function read(cid: CID, signal: AbortSignal): Promise<Uint8Array | undefined> {
     const sentBytes = batchBytes.get(signal) ?? 0
     if (cid.multihash.digest.byteLength > longestDigestBytes || sentBytes >= limitBytes) return undefined
-    const bytes = await blocks.get(cid.toV1().toString() as Cid, { signal }).catch((error: unknown) => {
+    const bytes = await blocks.get(cidText(cid), { signal }).catch((error: unknown) => {
       // Any other answer would leave the peer without one for everything else that it asked for at the same time.
       log.warn('block not served to IPFS peers: it could not be read', { cid: cid.toString() }, error)
       return undefined
@@ -38,7 +37,7 @@ export function createServedBlocks(blocks: LocalBlocks, log: Log, limitBytes = b
     // `get` tells, and takes one look where this would make it two.
     has: () => true,
     async *get(cid, options) {
-      const bytes = await read(cid, options?.signal ?? neverAborted)
+      const bytes = await read(cid, options?.signal ?? unhurried.signal)
       if (bytes === undefined) throw new NotFoundError()
       yield bytes
     },

@@ -1,10 +1,9 @@
-// UnixFS directories: each is one plain dag-pb node, its links sorted bytewise.
+// The UnixFS directories over some files: each is one plain dag-pb node, its links sorted bytewise.
 
-import { encode, type PBLink, prepare } from '@ipld/dag-pb'
+import { code as dagPbCode, encode, type PBLink, prepare } from '@ipld/dag-pb'
 import { UnixFS } from 'ipfs-unixfs'
 import { CID } from 'multiformats/cid'
 import { sha256 } from 'multiformats/hashes/sha2'
-import * as dagPb from '@ipld/dag-pb'
 import type { Block } from '../ports/content-store.ts'
 import type { Cid } from '../protocol/cid.ts'
 import { cidText, decodeCid } from './cid.ts'
@@ -32,7 +31,7 @@ export async function directoryOf(tree: Tree): Promise<{ top: Entry; nodes: Bloc
       links.push({ Name: name, Hash: decodeCid(entry.cid), Tsize: entry.dagSizeBytes })
     }
     const bytes = encode(prepare({ Data: directoryData, Links: links }))
-    const cid = cidText(CID.createV1(dagPb.code, await sha256.digest(bytes)))
+    const cid = cidText(CID.createV1(dagPbCode, await sha256.digest(bytes)))
     nodes.push({ cid, bytes })
     return { cid, dagSizeBytes: links.reduce((sum, link) => sum + (link.Tsize ?? 0), bytes.byteLength) }
   }

@@ -2,12 +2,14 @@
 // what comes while imports are under way waits for the next one. Kubo checks each block against its CID.
 
 import { CarWriter } from '@ipld/car'
-import { CID } from 'multiformats/cid'
+import type { CID } from 'multiformats/cid'
 import pMap from 'p-map'
-import type { Wait } from '../../shared/ports/bucket.ts'
-import { orAborted } from '../../shared/ports/or-aborted.ts'
-import type { Cid } from '../../shared/protocol/cid.ts'
-import { UpstreamError } from '../../shared/protocol/errors.ts'
+import { decodeCid } from '../../../shared/ipfs/cid.ts'
+import type { Wait } from '../../../shared/ports/bucket.ts'
+import { orAborted } from '../../../shared/ports/or-aborted.ts'
+import { unhurried } from '../../../shared/ports/unhurried.ts'
+import type { Cid } from '../../../shared/protocol/cid.ts'
+import { UpstreamError } from '../../../shared/protocol/errors.ts'
 import { type KuboClient, kuboAnswer } from './kubo-client.ts'
 import { limitMsFor } from './kubo-limits.ts'
 
@@ -30,9 +32,6 @@ const carLimitBytes = 16 * 1024 * 1024
 /** One is made ready while Kubo reads the other. */
 const carsAtOnce = 2
 const readsAtOnce = 16
-
-/** Nobody's in particular: each import is for several callers. */
-const wait: Wait = { signal: new AbortController().signal }
 
 export function createKuboBlocks(kubo: KuboClient): KuboBlocks {
   const queue: Entry[] = []
@@ -67,7 +66,7 @@ export function createKuboBlocks(kubo: KuboClient): KuboBlocks {
 
   async function importBlocks(blocks: readonly { entry: Entry; bytes: Uint8Array }[]): Promise<void> {
     try {
-      await importCar(blocks.map(({ entry, bytes }) => ({ cid: CID.parse(entry.cid), bytes })))
+      await importCar(blocks.map(({ entry, bytes }) => ({ cid: decodeCid(entry.cid), bytes })))
       for (const { entry } of blocks) entry.resolve()
     } catch (error) {
       const refused = error instanceof UpstreamError && kuboAnswer(error.cause) !== undefined
@@ -88,7 +87,8 @@ export function createKuboBlocks(kubo: KuboClient): KuboBlocks {
       // Without roots there is nothing to list, and an import that fails is no 200.
       for await (const _ of kubo.rpc.dag.import([out], { pinRoots: false, signal }));
     }
-    await kubo.call(what, wait, work, limitMsFor(kubo, sizeBytes))
+    // Nobody's in particular: each import is for several callers.
+    await kubo.call(what, unhurried, work, limitMsFor(kubo, sizeBytes))
   }
 
   return {

@@ -1,9 +1,10 @@
-// One piece of work for all who ask for the same thing at once.
+// Work that many may want at once is done once, and ends when nobody wants it any more: what it brings is only theirs. (A
+// flight of shared/registry/flights.ts goes on, since what that brings is kept.)
 
-import type { Wait } from '../../shared/ports/bucket.ts'
-import { orAborted } from '../../shared/ports/or-aborted.ts'
+import type { Wait } from '../../../shared/ports/bucket.ts'
+import { orAborted } from '../../../shared/ports/or-aborted.ts'
 
-export interface Flights {
+export interface AbandonableFlights {
   /**
    * Follows the work that is under way for `key`, or begins it. One who leaves, leaves alone: the work's signal is
    * aborted only when nobody follows it any more.
@@ -17,7 +18,7 @@ interface Flight {
   followers: number
 }
 
-export function createFlights(): Flights {
+export function createAbandonableFlights(): AbandonableFlights {
   const flights = new Map<string, Flight>()
 
   function take(key: string, begin: (wait: Wait) => Promise<void>): Flight {

@@ -3,12 +3,13 @@
 
 import { LRUCache } from 'lru-cache'
 import pMap from 'p-map'
-import type { Wait } from '../../shared/ports/bucket.ts'
-import type { Clock } from '../../shared/ports/clock.ts'
-import type { ContentFile, ContentImage, ContentStore } from '../../shared/ports/content-store.ts'
-import type { Cid } from '../../shared/protocol/cid.ts'
-import { UpstreamError } from '../../shared/protocol/errors.ts'
-import { createFlights } from './flights.ts'
+import { leafBytes } from '../../../shared/ipfs/cid.ts'
+import type { Wait } from '../../../shared/ports/bucket.ts'
+import type { Clock } from '../../../shared/ports/clock.ts'
+import type { ContentFile, ContentImage, ContentStore } from '../../../shared/ports/content-store.ts'
+import type { Cid } from '../../../shared/protocol/cid.ts'
+import { UpstreamError } from '../../../shared/protocol/errors.ts'
+import { createAbandonableFlights } from './abandonable-flights.ts'
 import { addFile } from './kubo-add.ts'
 import { createKuboBlocks } from './kubo-blocks.ts'
 import type { KuboClient } from './kubo-client.ts'
@@ -19,8 +20,6 @@ export interface KuboStoreDeps {
   readonly clock: Clock
 }
 
-/** Bytes. A file of at most one leaf is that leaf: a raw block. */
-const leafBytes = 1024 * 1024
 const largeFilesAtOnce = 4
 /** Files this store remembers to have added. */
 const rememberedFiles = 20_000
@@ -29,7 +28,7 @@ const rememberedFiles = 20_000
 export function createKuboStore({ kubo, clock }: KuboStoreDeps): ContentStore {
   const blocks = createKuboBlocks(kubo)
   const pins = createKuboPins(kubo, clock)
-  const [adds, publications] = [createFlights(), createFlights()]
+  const [adds, publications] = [createAbandonableFlights(), createAbandonableFlights()]
   // Only a hint: Kubo may have collected them since.
   const added = new LRUCache<Cid, true>({ max: rememberedFiles })
 
@@ -81,6 +80,7 @@ export function createKuboStore({ kubo, clock }: KuboStoreDeps): ContentStore {
   }
 }
 
+/** A file of at most one leaf is that leaf: a raw block. */
 function isLeaf(file: ContentFile): boolean {
   return file.sizeBytes <= leafBytes
 }

@@ -2,10 +2,10 @@
 
 import type { Libp2p, PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import type { Clock } from '../../shared/ports/clock.ts'
-import type { Log } from '../../shared/ports/log.ts'
-import { orAborted } from '../../shared/ports/or-aborted.ts'
-import { UpstreamError } from '../../shared/protocol/errors.ts'
+import type { Clock } from '../../../shared/ports/clock.ts'
+import type { Log } from '../../../shared/ports/log.ts'
+import { orAborted } from '../../../shared/ports/or-aborted.ts'
+import { UpstreamError } from '../../../shared/protocol/errors.ts'
 
 /** Pauses between two tries double from the one to the other. */
 const [firstPauseMs, longestPauseMs] = [5_000, 300_000]

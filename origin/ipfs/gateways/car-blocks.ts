@@ -1,21 +1,16 @@
 // The blocks of a CAR as they arrive, unchecked, in memory that is bounded whatever the CAR announces.
 
 import { CarBlockIterator } from '@ipld/car/iterator'
-import { blockLimitBytes } from '../../shared/ports/block-source.ts'
-import type { Cid } from '../../shared/protocol/cid.ts'
-import { cidText } from '../../shared/ipfs/verify-block.ts'
+import { blockLimitBytes } from '../../../shared/ports/block-source.ts'
+import type { Block } from '../../../shared/ports/content-store.ts'
+import { cidText } from '../../../shared/ipfs/cid.ts'
 import type { LimitedAnswer } from './limited-answer.ts'
-
-export interface CarBlock {
-  readonly cid: Cid
-  readonly bytes: Uint8Array
-}
 
 /** The largest block, its CID and lengths. A header with one root is smaller. */
 const sectionLimitBytes = blockLimitBytes + 1024
 
 /** Throws where the CAR is malformed or ends within a block, and where one of its blocks is too large. */
-export async function* carBlocks(answer: LimitedAnswer): AsyncGenerator<CarBlock, void, undefined> {
+export async function* carBlocks(answer: LimitedAnswer): AsyncGenerator<Block, void, undefined> {
   let bytesSinceBlock = 0
   // The parser takes all bytes that a length announces into memory, and asks for more until it has them.
   async function* limited(): AsyncGenerator<Uint8Array, void, undefined> {
