@@ -1,6 +1,7 @@
 // `publish`, and what an origin with Kubo does when it starts: IPFS follows the bucket and the access rules.
 
 import { join } from 'node:path'
+import { CID } from 'multiformats/cid'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { describeWith } from '../support/clients/programs.ts'
 import { startDistribution } from '../support/distribution.ts'
@@ -150,6 +151,22 @@ describeWith(['ipfs'], 'with Kubo', () => {
     await linesOf(runVerb(data.path, 'unblock', digest, ...asArgs(withKubo())))
     await push()
     expect(await isPinned(root)).toBe(true)
+  })
+
+  test('an image without a name is pinned again, and gone when it is blocked', async () => {
+    const options = { ...withKubo(), 'push-names': 'content-only' }
+    const { digest } = await pushed(options, (base) => pushImage(base, 'lost/name', 'v1', 'without a name'))
+    const root = await cidOf(digest.slice('sha256:'.length))
+    await kubo.rpc.pin.rm(CID.parse(root))
+    expect(await publish()).toEqual([expect.stringContaining('1 published, 0 taken off IPFS')])
+    expect(await isPinned(root)).toBe(true)
+    await linesOf(runVerb(data.path, 'block', root, ...asArgs(withKubo())))
+    expect(await isPinned(root)).toBe(false)
+    await pushed(options, async (base) => {
+      // The registry has Kubo to ask, so that it says why it does not.
+      expect((await fetch(`${base}/v2/${root}/manifests/latest`)).status).toBe(403)
+      await expect(pushImage(base, 'lost/name', 'v1', 'without a name')).rejects.toThrow('DENIED')
+    })
   })
 
   test('an import into a repository is pinned', async () => {
