@@ -131,6 +131,15 @@ describeWith(['ipfs'], 'Kubo as a source of blocks', () => {
     expect(await ask((await testFile(randomBytes(7, 100))).cid)).toBeUndefined()
   })
 
+  test('a block that the node has comes though its search was over before it began, as in one that is held up', async () => {
+    const file = await testFile(randomBytes('held up', 1000))
+    await createKuboStore({ kubo: clientOf(near), clock: systemClock }).add(file, wait)
+    const reader = createKuboSource({ kubo: clientOf(near), searchMs: 0.001 }).open(file.cid)
+    expect((await reader.block(file.cid, wait))?.byteLength).toBe(1000)
+    expect(await reader.block((await testFile(randomBytes('nobody', 100))).cid, wait)).toBeUndefined()
+    reader.close()
+  })
+
   test('a block over the limit is refused, one at the limit is not', async () => {
     for (const sizeBytes of [blockLimitBytes, blockLimitBytes + 1]) {
       const options = { format: 'raw', mhtype: 'sha2-256', allowBigBlock: true }

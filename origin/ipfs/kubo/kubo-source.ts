@@ -3,6 +3,7 @@
 import { decodeCid } from '../../../shared/ipfs/cid.ts'
 import { type BlockSource, blockLimitBytes } from '../../../shared/ports/block-source.ts'
 import type { Wait } from '../../../shared/ports/bucket.ts'
+import type { Cid } from '../../../shared/protocol/cid.ts'
 import { UpstreamError } from '../../../shared/protocol/errors.ts'
 import { type KuboClient, kuboAnswer, saysMissing } from './kubo-client.ts'
 
@@ -24,8 +25,9 @@ export function createKuboSource({ kubo, searchMs }: KuboSourceDeps): BlockSourc
               // Kubo ends the search itself, and says so: only a node that is stuck comes to our own limit.
               return await kubo.rpc.block.get(decodeCid(cid), { timeout: searchMs, signal })
             } catch (error) {
-              const answer = kuboAnswer(error)
-              if (answer !== undefined && (saysMissing(answer) || saysSearchOver(answer))) return undefined
+              if (isNo(error)) return undefined
+              // A node that was held up says the same of a block that it has.
+              if (isOver(error)) return localBlock(kubo, cid, signal)
               throw error
             }
           }
@@ -42,6 +44,25 @@ export function createKuboSource({ kubo, searchMs }: KuboSourceDeps): BlockSourc
   }
 }
 
-function saysSearchOver(answer: string): boolean {
-  return answer.includes('context deadline exceeded')
+/** A block that the node has itself. */
+async function localBlock(kubo: KuboClient, cid: Cid, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  // The client hands on options that it does not know.
+  const options = { offline: true, signal }
+  try {
+    return await kubo.rpc.block.get(decodeCid(cid), options)
+  } catch (error) {
+    if (isNo(error)) return undefined
+    throw error
+  }
+}
+
+function isNo(error: unknown): boolean {
+  const answer = kuboAnswer(error)
+  return answer !== undefined && saysMissing(answer)
+}
+
+/** The time of a search was over: while it searched, or before it had begun. */
+function isOver(error: unknown): boolean {
+  const answer = kuboAnswer(error) ?? ''
+  return ['context deadline exceeded', 'could not resolve name'].some((words) => answer.includes(words))
 }
