@@ -15,6 +15,8 @@ export interface RootedImage {
   readonly manifest: Digest
   /** What IPFS may call a blob, the likeliest first; the root may lie about each. */
   cidsOf(digest: Digest): readonly Cid[]
+  /** Names that it gives. */
+  readonly count: number
 }
 
 /** Bytes of the small files in a root. */
@@ -31,6 +33,7 @@ export async function readRootedImage(dag: VerifiedDag, root: Cid, wait: Wait): 
   const [listed, disco] = await Promise.all([layoutFiles(dag, root, wait), discoFiles(dag, root, wait)])
   return {
     manifest,
+    count: listed.size + disco.size,
     cidsOf(digest) {
       const cids = [listed.get(digest), disco.get(digest)].filter((cid) => cid !== undefined)
       return [...new Set(cids)]

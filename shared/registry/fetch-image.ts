@@ -65,16 +65,16 @@ export interface FetchLimits extends FlightLimits {
 /** Milliseconds for which a search that found nothing is not made again. */
 const rememberMissMs = 60_000
 
-/** Roots whose contents are remembered between the blobs of a pull. */
-const rememberRoots = 200
+/** Blobs named by the roots that are remembered between the blobs of a pull; each takes some 300 bytes. */
+const rememberNames = 200_000
 
 export function createImageFetcher(deps: FetchDeps): ImageFetcher {
   const { bucket, reader, clock, log, limits } = deps
   const flights = createFlights(clock, limits)
-  const rooted = new LRUCache<Cid, RootedImage>({ max: rememberRoots })
+  const rooted = new LRUCache<Cid, RootedImage>({ maxSize: rememberNames, sizeCalculation: ({ count }) => count + 1 })
   const perf = { now: () => clock.now() }
   const misses = new LRUCache<string, OciError>({ max: 10_000, ttl: rememberMissMs, ttlResolution: 0, perf })
-  /** What something was said to be called, and is not. */
+  /** What something was said to be called, and is not. With the size that was said, or a lie about that would do. */
   const lies = new LRUCache<string, true>({ max: 10_000 })
 
   /** What a root says, read once. */
@@ -86,16 +86,18 @@ export function createImageFetcher(deps: FetchDeps): ImageFetcher {
   }
 
   /** What IPFS may call a blob, the likeliest first. */
-  async function cidsOf(contents: RootedImage | undefined, digest: Digest, sizeBytes: number, wait: Wait) {
+  async function cidsOf(contents: RootedImage | undefined, { digest, sizeBytes }: Claim, wait: Wait) {
     const recorded = (await readLeaves(bucket, digest, wait))?.cid
     // Who has the root has what it names; that somebody has the blob as we would cut it is a guess.
-    const cids = [...(contents?.cidsOf(digest) ?? []), recorded, cidOfSmallBlob(digest, sizeBytes)]
-    return [...new Set(cids.filter((cid) => cid !== undefined))].filter((cid) => !lies.has(`${digest} ${cid}`))
+    const cids = [...(contents?.cidsOf(digest) ?? []), recorded, cidOfSmallBlob(digest, sizeBytes ?? leafBytes)]
+    return [...new Set(cids.filter((cid) => cid !== undefined))].filter(
+      (cid) => !lies.has(`${digest} ${sizeBytes} ${cid}`),
+    )
   }
 
-  function sawLie(digest: Digest, cid: Cid): void {
-    log.warn('content of IPFS is not what it was said to be', { digest, cid })
-    lies.set(`${digest} ${cid}`, true)
+  function sawLie({ digest, sizeBytes }: Claim, cid: Cid): void {
+    log.warn('content of IPFS is not what it was said to be', { digest, sizeBytes, cid })
+    lies.set(`${digest} ${sizeBytes} ${cid}`, true)
   }
 
   async function fetchImage(root: Cid, limit: Deadline): Promise<void> {
@@ -134,7 +136,7 @@ export function createImageFetcher(deps: FetchDeps): ImageFetcher {
   }
 
   async function fetchManifest(dag: VerifiedDag, contents: RootedImage, digest: Digest, wait: Wait) {
-    return firstThatDoes(digest, await cidsOf(contents, digest, leafBytes, wait), async (cid) => {
+    return firstThatDoes(contents, { digest, sizeBytes: undefined }, wait, async (cid) => {
       const { body } = await dag.file(cid, manifestLimitBytes, wait)
       const bytes = new Uint8Array(await new Response(body).arrayBuffer())
       const actual = await digestOf(bytes, algorithmOf(digest))
@@ -144,14 +146,19 @@ export function createImageFetcher(deps: FetchDeps): ImageFetcher {
   }
 
   /** Goes on to the next name where one turns out wrong, or nobody has what it names. */
-  async function firstThatDoes<Found>(digest: Digest, cids: readonly Cid[], find: (cid: Cid) => Promise<Found>) {
-    let last: unknown = new NotTaken(`lacks ${digest}`)
-    for (const cid of cids) {
+  async function firstThatDoes<Found>(
+    contents: RootedImage | undefined,
+    claim: Claim,
+    wait: Wait,
+    find: (cid: Cid) => Promise<Found>,
+  ) {
+    let last: unknown = new NotTaken(`lacks ${claim.digest}`)
+    for (const cid of await cidsOf(contents, claim, wait)) {
       try {
         return await find(cid)
       } catch (error) {
         const isLie = error instanceof WrongContent || error instanceof UnusableContent
-        if (isLie) sawLie(digest, cid)
+        if (isLie) sawLie(claim, cid)
         else if (!(error instanceof NotFoundOnIpfs)) throw error
         last = error
       }
@@ -162,9 +169,8 @@ export function createImageFetcher(deps: FetchDeps): ImageFetcher {
   /** Begins to bring a blob here, by the first of its names that does. Resolves once there is something to read. */
   async function fetchBlob({ root, digest, sizeBytes }: WantedBlob, limit: Deadline): Promise<SizedSpool> {
     const contents = root === undefined ? undefined : await rootContents(root, limit)
-    return firstThatDoes(digest, await cidsOf(contents, digest, sizeBytes ?? leafBytes, limit), (cid) =>
-      spooled(root ?? cid, cid, { digest, sizeBytes }, limit),
-    )
+    const claim = { digest, sizeBytes }
+    return firstThatDoes(contents, claim, limit, (cid) => spooled(root ?? cid, cid, claim, limit))
   }
 
   async function rootContents(root: Cid, limit: Deadline): Promise<RootedImage> {
@@ -177,12 +183,8 @@ export function createImageFetcher(deps: FetchDeps): ImageFetcher {
   }
 
   /** Resolves once some of it may be read, or all is in the bucket: what is wrong before that, nobody has seen. */
-  async function spooled(
-    top: Cid,
-    cid: Cid,
-    { digest, sizeBytes }: Omit<WantedBlob, 'root'>,
-    limit: Deadline,
-  ): Promise<SizedSpool> {
+  async function spooled(top: Cid, cid: Cid, claim: Claim, limit: Deadline): Promise<SizedSpool> {
+    const { digest, sizeBytes } = claim
     const file = await reader.file({ top, cid, maxBytes: sizeBytes ?? limits.imageBytes }, limit)
     const begun = Promise.withResolvers<void>()
     const blob = { digest, sizeBytes: sizeBytes ?? file.sizeBytes }
@@ -194,7 +196,7 @@ export function createImageFetcher(deps: FetchDeps): ImageFetcher {
     await Promise.race([begun.promise, spool.done])
     // From here on those who read along hear of it.
     spool.done.catch((error: unknown) => {
-      if (error instanceof WrongContent || error instanceof UnusableContent) sawLie(digest, cid)
+      if (error instanceof WrongContent || error instanceof UnusableContent) sawLie(claim, cid)
     })
     return { ...spool, sizeBytes: blob.sizeBytes }
   }
@@ -219,10 +221,11 @@ export function createImageFetcher(deps: FetchDeps): ImageFetcher {
     },
 
     async blob(wanted, wait) {
-      const { root, digest } = wanted
+      const { root, digest, sizeBytes } = wanted
       await refuseBlocked(bucket, [digest], wait)
       const fetching = flights.join(
-        `blob ${digest}`,
+        // Who was told another size must not fail with the one who believed it.
+        `blob ${digest} ${sizeBytes}`,
         (limit) => fetchBlob(wanted, limit),
         ({ done }) => done,
       )
@@ -263,6 +266,9 @@ export async function keepImage(
   // Last, as it makes the view.
   await keepFetched(bucket, { root, image }, atMs, wait)
 }
+
+/** What was said of a blob. */
+type Claim = Omit<WantedBlob, 'root'>
 
 interface SizedSpool extends Spool {
   readonly sizeBytes: number

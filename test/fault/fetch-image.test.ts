@@ -66,6 +66,24 @@ describe('a root', () => {
     expect([blob.status, await blob.text()]).toEqual([200, layer])
   })
 
+  test('that lies about the size of a blob does not spoil its right name for others', async () => {
+    const lying = JSON.stringify({
+      ...(JSON.parse(manifest) as object),
+      layers: [{ mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: sha256(layer), size: 1 }],
+    })
+    const named = (text: string) => ({
+      _manifests: { tags: { latest: { current: { link: sha256(text) } } } },
+      'disco.json': disco({ [text]: text, [config]: config, [layer]: layer }),
+    })
+    const [liar, honest] = [await handmade(named(lying)), await handmade(named(manifest))]
+    const files = new Map([...liar.files, ...honest.files])
+    for (const text of [manifest, lying, config, layer]) files.set(smallCid(text), new TextEncoder().encode(text))
+    const registry = createRegistry({ sources: [sourceOfFiles(files)] })
+    expect((await get(registry, `${liar.root}/blobs/${sha256(layer)}`)).status).toBe(404)
+    const blob = await get(registry, `${honest.root}/blobs/${sha256(layer)}`)
+    expect([blob.status, await blob.text()]).toEqual([200, layer])
+  })
+
   test('that lies about a blob everywhere gives none of it, and publishes nothing', async () => {
     const { root, files } = await handmade({
       ...link,
