@@ -7,6 +7,7 @@ import { blobKey } from '../layout/keys.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
 import type { ContentFile, ContentStore } from '../ports/content-store.ts'
 import type { Log } from '../ports/log.ts'
+import { unhurried } from '../ports/unhurried.ts'
 import type { Cid } from '../protocol/cid.ts'
 import type { Digest } from '../protocol/digest.ts'
 import { OciError, UpstreamError } from '../protocol/errors.ts'
@@ -105,9 +106,6 @@ export function createPublisher(deps: PublisherDeps): Publisher {
     },
   }
 }
-
-/** Ends with the process: a client that left must not stop it. */
-const unhurried: Wait = { signal: new AbortController().signal }
 
 function contentFile(bucket: Bucket, digest: Digest, cid: Cid, sizeBytes: number): ContentFile {
   return {

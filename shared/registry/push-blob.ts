@@ -13,6 +13,7 @@ import type { Hasher, RunningHash } from '../ports/hasher.ts'
 import { orAborted } from '../ports/or-aborted.ts'
 import type { Random } from '../ports/random.ts'
 import type { Uploads } from '../ports/uploads.ts'
+import { unhurried } from '../ports/unhurried.ts'
 import { algorithmOf, type Digest, type DigestAlgorithm, digestOf, hexOf } from '../protocol/digest.ts'
 import { OciError } from '../protocol/errors.ts'
 import type { RepositoryName } from '../protocol/names.ts'
@@ -51,9 +52,6 @@ export interface PushBlob {
  * How many sessions keep a running hash. What falls out, as after a restart, costs one reading of the staged bytes when the upload ends.
  */
 const runningHashLimit = 1000
-
-/** For tidying up, which a client that left must not stop. */
-const unhurried: Wait = { signal: new AbortController().signal }
 
 /** A chunk's range did not begin where the session stands: the client can ask, and go on from there. */
 export class OutOfOrderChunk extends OciError {

@@ -10,6 +10,7 @@ import type { Hasher } from '../ports/hasher.ts'
 import type { Random } from '../ports/random.ts'
 import type { Uploads } from '../ports/uploads.ts'
 import { orAborted } from '../ports/or-aborted.ts'
+import { unhurried } from '../ports/unhurried.ts'
 import { algorithmOf, type Digest } from '../protocol/digest.ts'
 import { writeFetched } from './content-view.ts'
 
@@ -157,5 +158,3 @@ export function startSpool(
 
   return { read, done }
 }
-
-const unhurried: Wait = { signal: new AbortController().signal }

@@ -12,12 +12,12 @@ import { readImageRecord } from '../../shared/registry/image-record.ts'
 import { type Gateway, type GatewayManners, startGateway } from '../support/gateway.ts'
 import { ociError } from '../support/http-client.ts'
 import { randomBytes, sha256 } from '../support/image.ts'
-import { createRegistry, pushTo, type Registry, type TestImage } from '../support/ipfs-world.ts'
+import { createRegistry, pushTo, type Registry, type PushedImage } from '../support/ipfs-world.ts'
 
 const wait = { signal: new AbortController().signal }
 const large = Buffer.from(randomBytes('a layer of gateways', 3_500_000)).toString('latin1')
 
-let image: TestImage
+let image: PushedImage
 let blocks: Map<Cid, Uint8Array>
 let started: Gateway[] = []
 

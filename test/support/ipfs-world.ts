@@ -76,7 +76,7 @@ export function sourceOf(blocks: LocalBlocks, asked: (cid: string) => void = () 
   }
 }
 
-export interface TestImage {
+export interface PushedImage {
   readonly manifest: string
   readonly digest: string
   readonly blobs: readonly string[]
@@ -90,7 +90,7 @@ export async function pushTo(
   name: string,
   layers: readonly string[],
   tag = 'latest',
-): Promise<TestImage> {
+): Promise<PushedImage> {
   const blobs = [JSON.stringify({ layers: layers.map((layer) => sha256(layer)) }), ...layers]
   const manifest = manifestText(blobs[0] ?? '', layers)
   for (const blob of blobs) {
