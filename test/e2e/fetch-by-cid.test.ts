@@ -1,11 +1,11 @@
 // An image that was pushed to one registry is pulled from another by its CID alone, over IPFS: with buckets of their own,
 // and nothing but a peer's address between them.
 
-import { readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { stat } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { manifestText, ociError, pushBlob, putManifest, rootIn } from '../support/http-client.ts'
 import { randomBytes, sha256 } from '../support/image.ts'
+import { lookAtFilesIn } from '../support/registry-content.ts'
 import { startStack, type Stack } from '../support/stack.ts'
 
 const anyLoopback = '/ip4/127.0.0.1/tcp/0'
@@ -71,11 +71,8 @@ test('an image on IPFS lies on the disk once, where it was pushed and where it w
 })
 
 async function bytesUnder(folder: string): Promise<number> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
-  const sizes = entries
-    .filter((entry) => entry.isFile())
-    .map(async (entry) => (await stat(join(entry.parentPath, entry.name))).size)
-  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
+  const sizes = await lookAtFilesIn(folder, async (file) => (await stat(file)).size)
+  return Object.values(sizes).reduce((sum, size) => sum + size, 0)
 }
 
 test('what nobody has is a 404 that says how long was waited, and is not searched for again at once', async () => {

@@ -1,11 +1,11 @@
 // The origin, killed at random moments of real pushes: what it acknowledged is there, no digest has wrong bytes, and what
 // was interrupted succeeds when it is repeated.
 
-import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { pushBlob, manifestText, putManifest } from '../support/http-client.ts'
 import { randomBytes, sha256 } from '../support/image.ts'
+import { filesIn } from '../support/registry-content.ts'
 import { temporaryFolder, startPart, type Part } from '../support/stack.ts'
 
 const kills = 20
@@ -104,9 +104,5 @@ async function expectWhole(base: string, { tag, manifest }: Image): Promise<void
 }
 
 async function expectNoWrongBytes(blobs: string): Promise<void> {
-  for (const entry of await readdir(blobs, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue
-    const file = join(entry.parentPath, entry.name)
-    expect(sha256(new Uint8Array(await readFile(file)))).toBe(`sha256:${file.split('/').at(-2)}`)
-  }
+  for (const [name, hash] of Object.entries(await filesIn(blobs))) expect(hash).toBe(name.split('/').at(-2))
 }

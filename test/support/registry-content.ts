@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { expect } from 'vitest'
 import { ociIndexType, ociManifestType, pushImage, putManifest, type SmallImage } from './http-client.ts'
 import { sha256 } from './image.ts'
@@ -124,13 +124,34 @@ async function expectManifest(base: string, name: string, reference: string, { t
 
 /** Every file under a folder with the hash of its content. */
 export async function filesIn(folder: string): Promise<Readonly<Record<string, string>>> {
-  const found: Record<string, string> = {}
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    const file = join(entry.parentPath, entry.name)
-    if (entry.isFile())
-      found[relative(folder, file)] = createHash('sha256')
-        .update(await readFile(file))
-        .digest('hex')
-  }
-  return found
+  return lookAtFilesIn(folder, async (file) =>
+    createHash('sha256')
+      .update(await readFile(file))
+      .digest('hex'),
+  )
+}
+
+/**
+ * Every file under a folder, in a fixed order, with what a look at it shows. A server may be at work in the folder: what
+ * is deleted between the listing and the look is not there. (Node's recursive listing rejects when a folder goes away.)
+ */
+export async function lookAtFilesIn<T>(
+  folder: string,
+  look: (file: string) => Promise<T>,
+): Promise<Readonly<Record<string, T>>> {
+  const entries = (await readdir(folder, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1))
+  const found = entries.map(async (entry): Promise<readonly (readonly [string, T])[]> => {
+    const path = join(folder, entry.name)
+    if (entry.isFile()) return [[entry.name, await look(path)]]
+    if (!entry.isDirectory()) return []
+    return Object.entries(await lookAtFilesIn(path, look)).map(([name, seen]) => [join(entry.name, name), seen])
+  })
+  return Object.fromEntries((await Promise.all(found.map(unlessGone))).flat())
+}
+
+async function unlessGone<T>(found: Promise<readonly T[]>): Promise<readonly T[]> {
+  return found.catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+    throw error
+  })
 }
