@@ -9,7 +9,7 @@ import type { Digest } from '../protocol/digest.ts'
 import { UpstreamError } from '../protocol/errors.ts'
 import { parseJson } from '../protocol/json.ts'
 import { cidOfSmallBlob, parseCid } from './cid.ts'
-import { type FileShape, leafCount, shapeOfFile } from './file-shape.ts'
+import { leafCount, shapeOfFile } from './file-shape.ts'
 import { createLeafHasher } from './leaf-hasher.ts'
 import type { Entry } from './directory-shape.ts'
 
@@ -36,21 +36,24 @@ const recordSchema = v.object({
   leaves: v.pipe(v.string(), v.base64()),
 })
 
-/** Records the leaves of a blob, where that saves reading it again. */
+/**
+ * Names a blob, and records its leaves where that saves reading it again.
+ * @param hashLeaves asked only where its leaves make the name: a blob of one leaf has it from its digest
+ */
 export async function writeLeaves(
   bucket: Bucket,
   digest: Digest,
   sizeBytes: number,
-  leaves: readonly Uint8Array[],
+  hashLeaves: () => Promise<readonly Uint8Array[]>,
   wait: Wait,
-): Promise<FileShape> {
-  const shape = await shapeOfFile(sizeBytes, leaves)
-  if (cidOfSmallBlob(digest, sizeBytes) === undefined) {
-    const { cid, dagSizeBytes } = shape
-    const record = { cid, size: sizeBytes, dagSize: dagSizeBytes, leaves: toBase64(leaves) }
-    await bucket.write(leavesKey(digest), new TextEncoder().encode(JSON.stringify(record)), wait)
-  }
-  return shape
+): Promise<Entry> {
+  const small = cidOfSmallBlob(digest, sizeBytes)
+  if (small !== undefined) return { cid: small, dagSizeBytes: sizeBytes }
+  const leaves = await hashLeaves()
+  const { cid, dagSizeBytes } = await shapeOfFile(sizeBytes, leaves)
+  const record = { cid, size: sizeBytes, dagSize: dagSizeBytes, leaves: toBase64(leaves) }
+  await bucket.write(leavesKey(digest), new TextEncoder().encode(JSON.stringify(record)), wait)
+  return { cid, dagSizeBytes }
 }
 
 /** The recorded leaves of a blob; undefined where there is no record, or one that cannot be of it. */
@@ -65,11 +68,9 @@ export async function readLeaves(bucket: BucketReader, digest: Digest, wait: Wai
 
 /** What IPFS calls a blob of the bucket: by its digest, from the record, or by reading it once. */
 export async function fileOfBlob(bucket: Bucket, digest: Digest, sizeBytes: number, wait: Wait): Promise<Entry> {
-  const small = cidOfSmallBlob(digest, sizeBytes)
-  if (small !== undefined) return { cid: small, dagSizeBytes: sizeBytes }
-  const known = await readLeaves(bucket, digest, wait)
+  const known = cidOfSmallBlob(digest, sizeBytes) === undefined ? await readLeaves(bucket, digest, wait) : undefined
   if (known?.sizeBytes === sizeBytes) return known
-  return writeLeaves(bucket, digest, sizeBytes, await hashLeaves(bucket, digest, wait), wait)
+  return writeLeaves(bucket, digest, sizeBytes, () => hashLeaves(bucket, digest, wait), wait)
 }
 
 async function hashLeaves(bucket: BucketReader, digest: Digest, wait: Wait): Promise<readonly Uint8Array[]> {

@@ -20,6 +20,16 @@ export interface ContentFile {
   open(wait: Wait): Promise<ReadableStream<Uint8Array>>
 }
 
+/** A blob that the store takes while it is still being uploaded: nobody knows yet what it will be called. */
+export interface ArrivingFile {
+  /** Takes the next bytes, which must not change afterwards. Resolves when more may come; never rejects. */
+  write(bytes: Uint8Array): Promise<void>
+  /** That was all of it. Resolves with the store's name for it; with undefined where the store gave up. Never rejects. */
+  end(): Promise<Cid | undefined>
+  /** It will be no blob. */
+  abort(): void
+}
+
 /** An image as one UnixFS directory. */
 export interface ContentImage {
   readonly root: Cid
@@ -29,8 +39,14 @@ export interface ContentImage {
 }
 
 export interface ContentStore {
-  /** Takes a copy of a blob ahead of its image, so that the image need not wait for it. Rejects where the store names it otherwise. */
-  add(file: ContentFile, wait: Wait): Promise<void>
+  /**
+   * Takes a copy of a blob ahead of its image, so that the image need not wait for it. Rejects where the store names it otherwise.
+   * @param arriving what came of it so far
+   */
+  add(file: ContentFile, wait: Wait, arriving?: ArrivingFile): Promise<void>
+
+  /** Begins to take a blob of more than one block while it is uploaded. Absent where the store makes no copies. */
+  arriving?(): ArrivingFile
 
   /** Keeps an image until `unpublish`: when it resolves, every block of it is there, whether its files were added before or not. */
   publish(image: ContentImage, wait: Wait): Promise<void>

@@ -5,7 +5,7 @@ import pMap from 'p-map'
 import { type AccessRules, isPublic } from '../auth/access.ts'
 import { blobKey } from '../layout/keys.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
-import type { ContentFile, ContentStore } from '../ports/content-store.ts'
+import type { ArrivingFile, ContentFile, ContentStore } from '../ports/content-store.ts'
 import type { Log } from '../ports/log.ts'
 import { unhurried } from '../ports/unhurried.ts'
 import type { Cid } from '../protocol/cid.ts'
@@ -30,7 +30,10 @@ const manifestsAtOnce = 4
 
 export interface Publisher {
   /** Begins to copy a blob that was just pushed, so that its image will not have to wait for it. */
-  blobPushed(name: RepositoryName, digest: Digest, sizeBytes: number): void
+  blobPushed(name: RepositoryName, digest: Digest, sizeBytes: number, arriving: ArrivingFile | undefined): void
+
+  /** Begins to copy a blob while it is uploaded; undefined where nothing is copied. */
+  blobArriving(name: RepositoryName): ArrivingFile | undefined
 
   /**
    * Gives an image its root, before the manifest's revision link is written. When it resolves with a root and the
@@ -75,11 +78,13 @@ export function createPublisher(deps: PublisherDeps): Publisher {
   return {
     holderOf,
 
-    blobPushed(name, digest, sizeBytes) {
+    blobArriving: (name) => (isPublic(access, name) ? store.arriving?.() : undefined),
+
+    blobPushed(name, digest, sizeBytes, arriving) {
       if (!isPublic(access, name)) return
       const copying = (async () => {
         const { cid } = await fileOfBlob(bucket, digest, sizeBytes, unhurried)
-        await store.add(contentFile(bucket, digest, cid, sizeBytes), unhurried)
+        await store.add(contentFile(bucket, digest, cid, sizeBytes), unhurried, arriving)
       })()
       // Publishing the image does it again, and tells the client.
       copying.catch((error: unknown) => log.warn('a blob could not be copied to IPFS', { digest }, error))

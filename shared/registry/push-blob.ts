@@ -2,6 +2,7 @@
 // Source: OCI distribution-spec 1.1, "Pushing a blob in chunks" and "Pushing a blob monolithically".
 
 import { LRUCache } from 'lru-cache'
+import type { ArrivingFile } from '../ports/content-store.ts'
 import { createLeafHasher, type LeafHasher } from '../ipfs/leaf-hasher.ts'
 import { writeLeaves } from '../ipfs/leaves.ts'
 import { refuseBlocked } from './blocked.ts'
@@ -68,6 +69,8 @@ interface Running {
   readonly hash: RunningHash
   /** Where blobs go to IPFS. */
   readonly leaves: LeafHasher | undefined
+  /** Where they are copied there, and the repository is public. */
+  readonly arriving: ArrivingFile | undefined
   sizeBytes: number
 }
 
@@ -119,15 +122,22 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
     return after
   }
 
+  /** What is evicted instead of forgotten ends its copy by itself, as nothing comes any more. */
+  function forget(id: string): void {
+    hashes.get(id)?.arriving?.abort()
+    hashes.delete(id)
+  }
+
   /** A refusal changes nothing: the session stands where it stood before the request. */
   async function takeBack(id: string, sizeBytes: number): Promise<void> {
-    hashes.delete(id)
+    forget(id)
     await uploads.truncate(id, sizeBytes, unhurried)
   }
 
-  function begin(algorithm: DigestAlgorithm): Running {
-    const leaves = publisher === undefined ? undefined : createLeafHasher()
-    return { hash: hasher.start(algorithm), leaves, sizeBytes: 0 }
+  function begin(algorithm: DigestAlgorithm, arriving?: ArrivingFile): Running {
+    const pass = arriving && ((leaf: Uint8Array) => arriving.write(leaf))
+    const leaves = publisher === undefined ? undefined : createLeafHasher(pass)
+    return { hash: hasher.start(algorithm), leaves, arriving, sizeBytes: 0 }
   }
 
   async function see(running: Running, bytes: Uint8Array): Promise<void> {
@@ -139,8 +149,11 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
   /** All that is staged, hashed: while it came if every byte was seen, else by reading them. */
   async function hashed(id: string, algorithm: DigestAlgorithm, sizeBytes: number, wait: Wait): Promise<Running> {
     const running = hashes.get(id)
-    hashes.delete(id)
-    if (running?.sizeBytes === sizeBytes && running.hash.algorithm === algorithm) return running
+    if (running?.sizeBytes === sizeBytes && running.hash.algorithm === algorithm) {
+      hashes.delete(id)
+      return running
+    }
+    forget(id)
     const again = begin(algorithm)
     for await (const bytes of await uploads.read(id, undefined, wait)) {
       wait.signal.throwIfAborted()
@@ -152,7 +165,7 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
   async function start(name: RepositoryName, algorithm: DigestAlgorithm, wait: Wait): Promise<string> {
     const id = `${random.uuid()}-${await ownerMark(name)}`
     await uploads.create(id, wait)
-    hashes.set(id, begin(algorithm))
+    hashes.set(id, begin(algorithm, publisher?.blobArriving(name)))
     return id
   }
 
@@ -161,9 +174,10 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
       const before = await sizeOf(name, id, turn)
       await refuseBlocked(bucket, [digest], turn)
       const sizeBytes = await add(id, before, chunk, turn)
-      const { hash, leaves } = await hashed(id, algorithmOf(digest), sizeBytes, turn)
+      const { hash, leaves, arriving } = await hashed(id, algorithmOf(digest), sizeBytes, turn)
       const actual = hash.digest()
       if (actual !== digest) {
+        arriving?.abort()
         await takeBack(id, before)
         throw new OciError(
           'DIGEST_INVALID',
@@ -172,9 +186,9 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
       }
       await uploads.publish(id, blobKey(digest), turn)
       // The session is over: what interrupted us now would find nothing to go on with.
-      if (leaves !== undefined) await writeLeaves(bucket, digest, sizeBytes, await leaves.end(), unhurried)
+      if (leaves !== undefined) await writeLeaves(bucket, digest, sizeBytes, () => leaves.end(), unhurried)
       await linkBlob(bucket, name, digest, unhurried)
-      publisher?.blobPushed(name, digest, sizeBytes)
+      publisher?.blobPushed(name, digest, sizeBytes, arriving)
     })
   }
 
@@ -201,7 +215,7 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
     async cancel(name, id, wait) {
       await turns.take(id, wait, async (turn) => {
         await sizeOf(name, id, turn)
-        hashes.delete(id)
+        forget(id)
         await uploads.remove(id, turn)
       })
     },
@@ -213,7 +227,7 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
         const touchedMs = await uploads.touchedMs(id, turn)
         if (touchedMs === undefined || touchedMs > untouchedSinceMs) return false
         await uploads.remove(id, turn)
-        hashes.delete(id)
+        forget(id)
         return true
       })
     },

@@ -90,7 +90,7 @@ export function startSpool(
       if (stored !== sizeBytes) throw new WrongContent(digest, `has ${stored} bytes, not ${sizeBytes}`)
       const actual = hash.digest()
       if (actual !== digest) throw new WrongContent(digest, `has the digest ${actual}`)
-      await writeLeaves(bucket, digest, sizeBytes, await leaves.end(), wait)
+      await writeLeaves(bucket, digest, sizeBytes, () => leaves.end(), wait)
       state = 'publishing'
       await uploads.publish(id, blobKey(digest), wait)
       // It is there: what interrupted us now would only forget where it came from.

@@ -2,12 +2,24 @@
 // nothing, what is already there is still served, and the same push succeeds once Kubo is back.
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createHash } from 'node:crypto'
+import { cidText, leafBytes, rawCid } from '../../shared/ipfs/cid.ts'
 import { describeWith } from '../support/clients/programs.ts'
 import { type FaultyProxy, startFaultyProxy } from '../support/faulty-proxy.ts'
-import { manifestText, ociError, pushBlob, pushImage, putManifest, rootIn } from '../support/http-client.ts'
-import { randomBytes } from '../support/image.ts'
+import {
+  locationOf,
+  manifestText,
+  ociError,
+  pushBlob,
+  pushImage,
+  putManifest,
+  rootIn,
+  startUpload,
+  withDigest,
+} from '../support/http-client.ts'
+import { randomBytes, sha256 } from '../support/image.ts'
 import { type Kubo, startKubo } from '../support/kubo.ts'
-import { anyPorts, type Part, startPart, temporaryFolder } from '../support/stack.ts'
+import { anyPorts, eventually, type Part, startPart, temporaryFolder } from '../support/stack.ts'
 
 /** Milliseconds until a call of Kubo is given up. */
 const patience = 1500
@@ -78,6 +90,57 @@ describeWith(['ipfs'], 'an origin that keeps images in Kubo', () => {
       expect([again.status, again.headers.get('X-Ipfs-Path')]).toEqual([201, expect.stringMatching(/^\/ipfs\/bafybei/)])
     },
   )
+
+  /** A session with more than two leaves in it, and the calls of `add` since it began. */
+  async function uploadPart(name: string, layer: Uint8Array<ArrayBuffer>) {
+    const before = proxy.calls.length
+    const session = await startUpload(origin.url, name)
+    const answer = await fetch(session, { method: 'PATCH', body: layer.subarray(0, 2_500_000) })
+    expect(answer.status).toBe(202)
+    return {
+      next: locationOf(answer, origin.url),
+      adds: () => proxy.calls.slice(before).filter((path) => path === 'add'),
+    }
+  }
+
+  test.each(['kept/arriving', 'kept/arriving-broken'])('copies a layer of %s while it is uploaded', async (name) => {
+    const layer = randomBytes(name, 3_500_000)
+    const digest = sha256(layer)
+    const isBroken = name.endsWith('broken')
+    if (isBroken) void proxy.failAt('add', 'reset at once')
+    const { next, adds } = await uploadPart(name, layer)
+    await eventually('it is being copied', () => adds().length > 0)
+    const done = await fetch(withDigest(next, digest), { method: 'PUT', body: layer.subarray(2_500_000) })
+    expect(done.status).toBe(201)
+    proxy.mend()
+    await pushBlob(origin.url, name, '{}')
+    const manifest = {
+      ...(JSON.parse(manifestText('{}', [])) as object),
+      layers: [{ mediaType: 'application/vnd.oci.image.layer.v1.tar', digest, size: layer.byteLength }],
+    }
+    const answer = await putManifest(origin.url, name, 'v1', JSON.stringify(manifest))
+    expect(answer.status).toBe(201)
+    // What broke is sent again, and what did not is not.
+    if (!isBroken) expect(adds()).toHaveLength(1)
+    const leaf = cidText(rawCid(createHash('sha256').update(layer.subarray(0, leafBytes)).digest()))
+    expect((await kubo.localBlock(leaf))?.byteLength).toBe(leafBytes)
+  })
+
+  test.each([
+    [
+      'a digest that it does not have',
+      (next: URL) => fetch(withDigest(next, sha256('another')), { method: 'PUT' }),
+      400,
+    ],
+    ['a cancel', (next: URL) => fetch(next, { method: 'DELETE' }), 204],
+  ] as const)('a copy ends when the upload ends with %s', async (what, end, status) => {
+    const reached = proxy.failAt('add', 'silent')
+    const { next } = await uploadPart('kept/ended', randomBytes(what, 2_500_000))
+    const { closed } = await reached
+    expect((await end(next)).status).toBe(status)
+    await closed
+    proxy.mend()
+  })
 
   test('refuses one while nobody listens where Kubo was', async () => {
     const closed = await startFaultyProxy()

@@ -22,6 +22,10 @@ export interface KuboClientDeps {
 
 export interface KuboClient {
   readonly rpc: KuboRPCClient
+  /** Of the RPC, `/api/v0` included, for calls that are made without the library; no credentials are in it. */
+  readonly address: string
+  /** That every call has to send. */
+  readonly headers: Readonly<Record<string, string>>
   readonly timeoutMs: number
 
   /**
@@ -40,6 +44,8 @@ export function createKuboClient({ url, timeoutMs, clock }: KuboClientDeps): Kub
   const { address, headers } = parseRpcUrl(url)
   return {
     rpc: create({ url: address, headers }),
+    address,
+    headers,
     timeoutMs,
     async call(what, wait, work, limitMs = timeoutMs) {
       wait.signal.throwIfAborted()

@@ -6,11 +6,12 @@ import pMap from 'p-map'
 import { leafBytes } from '../../../shared/ipfs/cid.ts'
 import type { Wait } from '../../../shared/ports/bucket.ts'
 import type { Clock } from '../../../shared/ports/clock.ts'
-import type { ContentFile, ContentImage, ContentStore } from '../../../shared/ports/content-store.ts'
+import type { ArrivingFile, ContentFile, ContentImage, ContentStore } from '../../../shared/ports/content-store.ts'
+import { orAborted } from '../../../shared/ports/or-aborted.ts'
 import type { Cid } from '../../../shared/protocol/cid.ts'
 import { UpstreamError } from '../../../shared/protocol/errors.ts'
 import { createAbandonableFlights } from './abandonable-flights.ts'
-import { addFile } from './kubo-add.ts'
+import { addArriving, addFile } from './kubo-add.ts'
 import { createKuboBlocks } from './kubo-blocks.ts'
 import type { KuboClient } from './kubo-client.ts'
 import { createKuboPins, findMissing } from './kubo-pins.ts'
@@ -32,12 +33,19 @@ export function createKuboStore({ kubo, clock }: KuboStoreDeps): ContentStore {
   // Only a hint: Kubo may have collected them since.
   const added = new LRUCache<Cid, true>({ max: rememberedFiles })
 
-  const add = (file: ContentFile, wait: Wait) =>
-    adds.join(file.cid, wait, async (wait) => {
-      if (isLeaf(file)) await blocks.put({ ...file, read: () => readWhole(file, wait) }, wait)
-      else await addFile(kubo, file, wait)
-      added.set(file.cid, true)
-    })
+  async function add(file: ContentFile, wait: Wait, arriving?: ArrivingFile): Promise<void> {
+    try {
+      await adds.join(file.cid, wait, async (wait) => {
+        if (isLeaf(file)) await blocks.put({ ...file, read: () => readWhole(file, wait) }, wait)
+        else if ((await orAborted(wait.signal, Promise.resolve(arriving?.end()))) !== file.cid)
+          await addFile(kubo, file, wait)
+        added.set(file.cid, true)
+      })
+    } finally {
+      // Another may have been copied in its place.
+      arriving?.abort()
+    }
+  }
 
   /** Looks first: a file of other images need not be sent again. */
   const addLarge = async (file: ContentFile, wait: Wait) => {
@@ -72,6 +80,7 @@ export function createKuboStore({ kubo, clock }: KuboStoreDeps): ContentStore {
 
   return {
     add,
+    arriving: () => addArriving(kubo),
     publish: (image, wait) => publications.join(image.root, wait, (wait) => publish(image, wait)),
     async unpublish(root, wait) {
       if (await pins.has(root, wait)) await pins.remove(root, wait)
