@@ -1,6 +1,7 @@
 // Puts the worker together: adapters of Workers, decisions of shared/edge.
 
 import type { AccessRules } from '../shared/auth/access.ts'
+import { createEdgeAuthentication } from '../shared/edge/edge-authentication.ts'
 import { createBlobFinder } from '../shared/edge/blob-finder.ts'
 import { createCachedManifests } from '../shared/edge/cached-manifests.ts'
 import { createEdgeApp } from '../shared/edge/edge-app.ts'
@@ -27,6 +28,10 @@ export function composeEdge(config: WorkerConfig): RegistryApp {
   const clock = workerClock
   const access: AccessRules = {
     anonymous: config.ACCESS_ANONYMOUS,
+    users: config.ACCESS_USERS,
+    rules: config.ACCESS_RULES,
+    groups: config.ACCESS_GROUPS,
+    service: config.ACCESS_SERVICE,
     delete: config.ACCESS_DELETE,
     readOnly: config.ACCESS_READ_ONLY,
     private: config.ACCESS_PRIVATE,
@@ -44,6 +49,7 @@ export function composeEdge(config: WorkerConfig): RegistryApp {
     clock,
     random: { uuid: () => crypto.randomUUID() },
     access,
+    auth: createEdgeAuthentication({ access, bucket, clock, log, timeoutMs: config.BUCKET_TIMEOUT_MS }),
     checks: [bucketReadable(bucket)],
     bucket,
     links,

@@ -5,7 +5,7 @@ import { link, mkdir, open, readFile, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 export interface KeyFormat<Key> {
-  make(): Key
+  make(): Key | Promise<Key>
   write(key: Key): string
   /** @throws where the text is none of ours */
   parse(text: string): Key
@@ -36,7 +36,7 @@ async function readKey<Key>(file: string, format: KeyFormat<Key>): Promise<Key |
 
 /** Written whole under another name, then linked: a link fails where another process was first, and then theirs counts. */
 async function makeKey<Key>(file: string, format: KeyFormat<Key>): Promise<Key> {
-  const key = format.make()
+  const key = await format.make()
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   const fresh = `${file}.${randomBytes(8).toString('hex')}`
   const handle = await open(fresh, 'wx', 0o600)

@@ -16,6 +16,11 @@ export function bucketKeyFile(config: Config): string {
   return join(config.data_dir, 'accounts', 'bucket-key.json')
 }
 
+/** Where the key is that tokens are signed with. */
+export function tokenKeyFile(config: Config): string {
+  return join(config.data_dir, 'accounts', 'token-key.json')
+}
+
 /** Where the identity of the embedded IPFS node is. */
 export function swarmKeyFile(config: Config): string {
   return join(config.data_dir, 'accounts', 'ipfs-key')
@@ -52,8 +57,13 @@ export function accessAt(config: Config, path: string, address: ListenAddress): 
   const anonymous = config.access.anonymous ?? (loopback ? 'push' : undefined)
   if (anonymous !== undefined) {
     const { delete: mayDelete = loopback, fetch = loopback, private: closed, read_only: readOnly } = config.access
+    const { users, rules, groups, service } = config.access
     return {
       anonymous,
+      ...(users === undefined ? {} : { users }),
+      ...(rules === undefined ? {} : { rules }),
+      service,
+      ...(groups === undefined ? {} : { groups }),
       delete: mayDelete,
       fetch,
       ...(readOnly ? { readOnly } : {}),
@@ -62,7 +72,7 @@ export function accessAt(config: Config, path: string, address: ListenAddress): 
   }
   throw new ConfigError([
     `access.anonymous: must be set, because ${path} (${formatAddress(address)}) can be reached from other machines: ` +
-      '`pull` to let everyone pull and nobody push, `push` to let everyone do both ' +
+      '`pull` to let everyone pull and nobody push, `push` to let everyone do both, `none` to let nobody do anything unless rules say so ' +
       '(--access-anonymous, MIRRORBALL_ACCESS_ANONYMOUS)',
   ])
 }

@@ -3,7 +3,7 @@
 // no default, an example; what must not be shown is marked by `v.metadata({ secret: true })`.
 
 import * as v from 'valibot'
-import { accessRulesSchema } from '../../shared/auth/access.ts'
+import { accessRulesSchema, defaultService } from '../../shared/auth/access.ts'
 import {
   flag,
   httpUrl,
@@ -61,9 +61,32 @@ export const configSchema = section({
     anonymous: v.pipe(
       v.optional(accessRulesSchema.entries.anonymous),
       v.description(
-        'What everyone may do: `pull`, or `push` as well. On loopback `push` unless set; elsewhere it must be set.',
+        'What everyone may do: `none`, `pull`, or `push` as well. On loopback `push` unless set; elsewhere it must be set.',
       ),
       v.examples(['pull']),
+    ),
+    users: v.pipe(
+      accessRulesSchema.entries.users,
+      v.description(
+        'What everyone who signed in may do: `none`, `pull` or `push`. With `access.htpasswd` it is `push` unless set.',
+      ),
+      v.examples(['push']),
+    ),
+    rules: v.pipe(
+      accessRulesSchema.entries.rules,
+      v.description(
+        'What else some users may do, or everyone, and where: a list in the file, JSON elsewhere. Each rule has `repositories` (patterns), `rights` (`pull`, `push`, `delete`, `fetch`), and `users` (names, or `@` and a group’s name) or `anonymous: true`.',
+      ),
+      v.examples(['[{"repositories":["team/**"],"users":["@team"],"rights":["push"]}]' as never]),
+    ),
+    groups: v.pipe(
+      accessRulesSchema.entries.groups,
+      v.description('Groups of users for the rules: a list in the file, JSON elsewhere.'),
+      v.examples(['[{"name":"team","users":["alice","bob"]}]' as never]),
+    ),
+    service: v.pipe(
+      v.optional(v.unwrap(accessRulesSchema.entries.service), defaultService),
+      v.description('Name of the registry in tokens and challenges; the same at origin and edges.'),
     ),
     fetch: v.pipe(
       v.optional(flag),

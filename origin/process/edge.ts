@@ -2,6 +2,7 @@
 
 import { createBlobFinder } from '../../shared/edge/blob-finder.ts'
 import { createCachedManifests } from '../../shared/edge/cached-manifests.ts'
+import { createEdgeAuthentication } from '../../shared/edge/edge-authentication.ts'
 import { createEdgeApp } from '../../shared/edge/edge-app.ts'
 import { createHttpBucket } from '../../shared/edge/http-bucket.ts'
 import { createMemoryCache } from '../../shared/edge/memory-cache.ts'
@@ -51,6 +52,13 @@ async function startNodeEdge(config: Config): Promise<Running> {
     clock: systemClock,
     random: systemRandom,
     access,
+    auth: createEdgeAuthentication({
+      access,
+      bucket,
+      clock: systemClock,
+      log,
+      timeoutMs: config.edge.bucket_timeout_ms,
+    }),
     checks: [overHttp ? bucketReadable(bucket) : folderReadable(folder)],
     observer: metrics?.requests,
     bucket,

@@ -1,7 +1,11 @@
 // Patterns of repository names: `team/app`; `team/*`, where `*` stands for any part of one component; `team/**`, for all
 // that follows; `**`, for all names.
 
+import * as v from 'valibot'
 import type { RepositoryName } from '../protocol/names.ts'
+
+/** What is such a pattern. */
+export const repositoryPattern = v.pipe(v.string(), v.regex(/^(?:[a-z0-9._*-]+\/)*[a-z0-9._*-]+$/))
 
 export function matchesPattern(pattern: string, name: RepositoryName): boolean {
   return expressionOf(pattern).test(name)

@@ -1,6 +1,7 @@
 // What both runtimes check values of their configuration with.
 
 import * as v from 'valibot'
+import { repositoryPattern } from '../auth/repository-pattern.ts'
 
 const urlMessage = 'must be an http(s) URL without a slash at the end, e.g. http://127.0.0.1:1970'
 
@@ -55,8 +56,8 @@ export function listOf<const Item extends v.GenericSchema<string, unknown>>(item
   )
 }
 
-/** Patterns of repository names, as shared/auth/repository-pattern.ts reads them. */
+/** Patterns of repository names. */
 export const repositoryPatterns = listOf(
-  v.pipe(v.string(), v.regex(/^(?:[a-z0-9._*-]+\/)*[a-z0-9._*-]+$/)),
+  repositoryPattern,
   'must be patterns of repository names with commas between them, e.g. team/**,secret',
 )

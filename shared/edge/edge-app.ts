@@ -14,6 +14,7 @@ import { manifestUnknown } from '../registry/pull-manifest.ts'
 import { DamagedManifest } from '../registry/read-manifest.ts'
 import { type Answer, withHeaders } from '../http/answer.ts'
 import { blobAnswer, manifestAnswer } from '../http/content-answer.ts'
+import { anonymousTokenAnswer, asksAnonymously } from '../http/token-answer.ts'
 import { versionAnswer } from '../http/json-answer.ts'
 import { listAnswer } from '../http/list-answers.ts'
 import { createRegistryApp, type FrameDeps, type RegistryApp, type RegistryRequest } from '../http/registry-app.ts'
@@ -52,6 +53,11 @@ async function answer(deps: EdgeDeps, request: RegistryRequest, wait: Wait): Pro
   switch (route.kind) {
     case 'version':
       return versionAnswer(method)
+    case 'token':
+      // What everyone gets needs no origin; the rest is the origin's to know.
+      return asksAnonymously(request.request)
+        ? anonymousTokenAnswer(request.request, request.query, deps.clock)
+        : askOrigin(deps, request)
     case 'manifest':
       return rightFor(method, route) === 'pull' ? getManifest(deps, request, route, wait) : askOrigin(deps, request)
     case 'blob':
@@ -61,7 +67,7 @@ async function answer(deps: EdgeDeps, request: RegistryRequest, wait: Wait): Pro
     case 'referrers':
     case 'catalog':
       request.tier = 'bucket'
-      return listAnswer(deps, method, route, request.query, wait)
+      return listAnswer({ ...deps, caller: request.caller }, method, route, request.query, wait)
     case 'uploads':
     case 'upload':
       return askOrigin(deps, request)

@@ -1,6 +1,7 @@
 // Lists: tags, the catalog, referrers.
 
-import type { AccessRules } from '../auth/access.ts'
+import { type AccessRules, rightsIn } from '../auth/access.ts'
+import type { Caller } from '../auth/caller.ts'
 import { nextPageLink, type PageRequest, parsePageRequest } from '../protocol/paging.ts'
 import { ociIndex } from '../protocol/manifest.ts'
 import { parseContentName, type RepositoryName, type Tag } from '../protocol/names.ts'
@@ -19,11 +20,12 @@ export interface ListDeps {
   readonly views: Views
   /** What is private is in no catalog. */
   readonly access: AccessRules
+  readonly caller: Caller
 }
 
 /** The answer to a list, the same at origin and edge: the bucket alone has it. */
 export async function listAnswer(
-  { bucket, views, access }: ListDeps,
+  { bucket, views, access, caller }: ListDeps,
   method: string,
   route: RouteOf<'tags' | 'referrers' | 'catalog'>,
   query: URLSearchParams,
@@ -40,7 +42,10 @@ export async function listAnswer(
     }
     case 'catalog': {
       const asked = parsePageRequest(query)
-      return catalogAnswer(method, await listRepositories(bucket, access, asked, wait), asked)
+      // A token for the catalog is for all that its user may pull.
+      const user = caller.catalog ? caller.user : undefined
+      const mayPull = (name: RepositoryName) => rightsIn(access, user, name).has('pull')
+      return catalogAnswer(method, await listRepositories(bucket, mayPull, asked, wait), asked)
     }
     case 'referrers': {
       const ask = { artifactType: query.get('artifactType') ?? undefined, after: query.get('last') ?? undefined }

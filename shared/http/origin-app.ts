@@ -1,6 +1,8 @@
 // The origin's HTTP face: every route answered from the bucket and the staging of uploads.
 
-import { isPublic } from '../auth/access.ts'
+import { type AccessRules, isAllPublic, isPublic } from '../auth/access.ts'
+import { type Caller, standing } from '../auth/caller.ts'
+import type { TokenService } from '../auth/token-service.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
 import { deadline } from '../ports/clock.ts'
 import { orAborted } from '../ports/or-aborted.ts'
@@ -16,7 +18,7 @@ import type { Views } from '../registry/content-view.ts'
 import { blobUnknown } from '../registry/find-blob.ts'
 import { mountBlob } from '../registry/mount-blob.ts'
 import { locateBlob } from '../registry/pull-blob.ts'
-import { manifestUnknown, pullManifest } from '../registry/pull-manifest.ts'
+import { manifestUnknown, type PullDeps, pullManifest } from '../registry/pull-manifest.ts'
 import { type Chunk, OutOfOrderChunk, type PushBlob } from '../registry/push-blob.ts'
 import { pushManifest, type PushRules } from '../registry/push-manifest.ts'
 import { type Answer, withHeaders } from './answer.ts'
@@ -24,8 +26,9 @@ import { blobAnswer, ipfsPath, manifestAnswer, unverifiedBlobAnswer } from './co
 import { versionAnswer } from './json-answer.ts'
 import { listAnswer } from './list-answers.ts'
 import { readBody } from './read-body.ts'
+import { tokenAnswer } from './token-answer.ts'
 import { createRegistryApp, type FrameDeps, type RegistryApp, type RegistryRequest } from './registry-app.ts'
-import { digestInvalid, type RouteOf } from './routes.ts'
+import { digestInvalid, noSuchPath, type RouteOf } from './routes.ts'
 
 export interface OriginDeps extends FrameDeps {
   readonly bucket: Bucket
@@ -36,6 +39,8 @@ export interface OriginDeps extends FrameDeps {
   /** Longest time in milliseconds until an answer begins, for all but requests that carry a blob: those have the listener's idle limit. */
   readonly requestTimeoutMs: number
   readonly push: PushRules
+  /** Undefined where nobody can sign in. */
+  readonly tokens: TokenService | undefined
 }
 
 /** The spec wants 10 at least. */
@@ -90,12 +95,15 @@ async function answer(
   body: Uint8Array<ArrayBuffer> | undefined,
   wait: Wait,
 ): Promise<Answer> {
-  const { bucket, push, pushBlob } = deps
+  const { bucket, push } = deps
   const { route, method } = request
-  if (route.kind !== 'version') request.tier = 'bucket'
+  if (route.kind !== 'version' && route.kind !== 'token') request.tier = 'bucket'
   switch (route.kind) {
     case 'version':
       return versionAnswer(method)
+    case 'token':
+      if (deps.tokens === undefined) throw noSuchPath()
+      return tokenAnswer({ ...deps, tokens: deps.tokens }, request.request, request.query, wait)
     case 'manifest': {
       if (body !== undefined) return putManifest(deps, request, route, body, wait)
       if (method === 'DELETE') {
@@ -108,7 +116,7 @@ async function answer(
         }
         return accepted()
       }
-      const manifest = await pullManifest(deps, route.name, route.reference, wait)
+      const manifest = await pullManifest(pullDeps(deps, request, route.name), route.name, route.reference, wait)
       if (manifest === undefined) throw manifestUnknown(route.name, route.reference)
       return manifestAnswer(manifest, request.request, route.reference.kind === 'tag')
     }
@@ -119,12 +127,17 @@ async function answer(
     case 'tags':
     case 'referrers':
     case 'catalog':
-      return listAnswer(deps, method, route, request.query, wait)
+      return listAnswer({ ...deps, caller: request.caller }, method, route, request.query, wait)
     case 'uploads':
       return startUpload(deps, request, route, wait)
     case 'upload':
-      return useUpload(pushBlob, request, route, wait)
+      return useUpload(deps.pushBlob, request, route, wait)
   }
+}
+
+/** What is not here is looked for outside for those alone who may have it brought. */
+function pullDeps(deps: OriginDeps, { caller }: RegistryRequest, name: RepositoryName): PullDeps {
+  return { ...deps, mayFetch: standing(deps.access, caller, 'fetch', name) === 'granted' }
 }
 
 async function putManifest(
@@ -167,7 +180,7 @@ async function getBlob(
   { name, digest }: RouteOf<'blob'>,
   wait: Wait,
 ): Promise<Answer> {
-  const located = await locateBlob(deps, name, digest, wait)
+  const located = await locateBlob(pullDeps(deps, request, name), name, digest, wait)
   if (located?.from === 'bucket')
     return blobAnswer(
       deps.bucket,
@@ -189,7 +202,7 @@ async function getBlob(
 /** POST: opens a session, mounts a blob, or takes a whole blob at once. */
 async function startUpload(
   { bucket, access, pushBlob }: OriginDeps,
-  { request, query }: RegistryRequest,
+  { request, query, caller }: RegistryRequest,
   { name }: RouteOf<'uploads'>,
   wait: Wait,
 ): Promise<Answer> {
@@ -199,38 +212,48 @@ async function startUpload(
     const from = query.get('from')
     // A `from` that is no name has no blobs: the client gets a session instead, as the spec wants of a failed mount.
     const source = from === null ? undefined : parseRepositoryName(from)
-    if ((from === null || source !== undefined) && (await mountBlob(bucket, access, name, digest, source, wait))) {
+    if (
+      (from === null || source !== undefined) &&
+      (await mountBlob(bucket, mayMount(access, caller, source), name, digest, source, wait))
+    ) {
       return created(`/v2/${name}/blobs/${digest}`, digest)
     }
   }
   const whole = query.get('digest')
-  if (whole === null) return sessionAnswer(202, name, await pushBlob.start(name, hintedAlgorithm(query), wait), 0)
+  if (whole === null)
+    return sessionAnswer(202, name, await pushBlob.start({ name, user: caller.user }, hintedAlgorithm(query), wait), 0)
   const digest = requireDigest(whole)
-  await pushBlob.whole(name, digest, chunkOf(request), wait)
+  await pushBlob.whole({ name, user: caller.user }, digest, chunkOf(request), wait)
   return created(`/v2/${name}/blobs/${digest}`, digest)
+}
+
+/** A mount takes the right to pull from its source; where that is not named, from everywhere. */
+function mayMount(access: AccessRules, caller: Caller, source: RepositoryName | undefined): boolean {
+  return source === undefined ? isAllPublic(access) : standing(access, caller, 'pull', source) === 'granted'
 }
 
 /** GET, PATCH, PUT and DELETE of an open session. */
 async function useUpload(
   pushBlob: PushBlob,
-  { request, method, query }: RegistryRequest,
+  { request, method, query, caller }: RegistryRequest,
   { name, id }: RouteOf<'upload'>,
   wait: Wait,
 ): Promise<Answer> {
+  const owner = { name, user: caller.user }
   try {
     switch (method) {
       case 'PATCH':
-        return sessionAnswer(202, name, id, await pushBlob.append(name, id, chunkOf(request), wait))
+        return sessionAnswer(202, name, id, await pushBlob.append(owner, id, chunkOf(request), wait))
       case 'PUT': {
         const digest = requireDigest(query.get('digest') ?? '')
-        await pushBlob.finish(name, id, digest, chunkOf(request), wait)
+        await pushBlob.finish(owner, id, digest, chunkOf(request), wait)
         return created(`/v2/${name}/blobs/${digest}`, digest)
       }
       case 'DELETE':
-        await pushBlob.cancel(name, id, wait)
+        await pushBlob.cancel(owner, id, wait)
         return { status: 204, headers: { 'Cache-Control': 'no-store' }, body: null }
       default:
-        return sessionAnswer(204, name, id, await pushBlob.status(name, id, wait))
+        return sessionAnswer(204, name, id, await pushBlob.status(owner, id, wait))
     }
   } catch (error) {
     if (!(error instanceof OutOfOrderChunk)) throw error

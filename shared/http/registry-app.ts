@@ -1,7 +1,10 @@
 // The frame that origin and edge share: parse the route, hand it on, turn failures into answers, write one log line.
 
 import { Hono } from 'hono'
-import { accessRefusal, type AccessRules } from '../auth/access.ts'
+import type { AccessRules } from '../auth/access.ts'
+import { type Authentication, callerOf } from '../auth/authentication.ts'
+import { authorize } from '../auth/authorize.ts'
+import { anonymousCaller, type Caller } from '../auth/caller.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Random } from '../ports/random.ts'
@@ -10,7 +13,7 @@ import type { RequestObserver } from '../ports/request-observer.ts'
 import { OciError, UpstreamError } from '../protocol/errors.ts'
 import { type Answer, toResponse, withHeaders } from './answer.ts'
 import { createHealth } from './health.ts'
-import { parseRoute, rightFor, type Route } from './routes.ts'
+import { noSuchPath, parseRoute, type Route, wantedBy } from './routes.ts'
 import { errorAnswer } from './write-error.ts'
 
 /** Which part of the system had the answer: for the log and the client's Server-Timing. */
@@ -23,6 +26,7 @@ export interface RegistryRequest {
   readonly request: Request
   readonly method: string
   readonly route: Route
+  readonly caller: Caller
   readonly query: URLSearchParams
   /** Sent by the client if it is one an id can be, else made here; goes into the log and on to the origin. */
   readonly id: string
@@ -37,6 +41,8 @@ export interface FrameDeps {
   readonly clock: Clock
   readonly random: Random
   readonly access: AccessRules
+  /** Undefined where nobody can sign in. */
+  readonly auth: Authentication | undefined
   /** What `/readyz` looks at. */
   readonly checks: readonly ReadinessCheck[]
   /** Where somebody counts. */
@@ -46,7 +52,7 @@ export interface FrameDeps {
 export type RegistryApp = Hono<{ Bindings: object }>
 
 export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryRequest) => Promise<Answer>): RegistryApp {
-  const { log, clock, random, access, observer } = deps
+  const { log, clock, random, observer } = deps
   const health = createHealth(deps)
   const app: RegistryApp = new Hono()
 
@@ -64,12 +70,12 @@ export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryReq
     try {
       const route = parseRoute(method, path)
       logged.route = route
-      const refusal = accessRefusal(access, rightFor(method, route), 'name' in route ? route.name : undefined)
-      if (refusal !== undefined) throw refusal
+      const caller = await admit(deps, request, route)
       const registryRequest: RegistryRequest = {
         request,
         method,
         route,
+        caller,
         query: new URLSearchParams(query),
         id,
         inBackground: (work) => {
@@ -107,6 +113,17 @@ export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryReq
     )
   })
   return app
+}
+
+/** Who sent a request, where they may do what it wants. */
+async function admit({ access, auth }: FrameDeps, request: Request, route: Route): Promise<Caller> {
+  const wanted = wantedBy(request.method, route)
+  if (wanted === undefined) {
+    if (auth === undefined) throw noSuchPath()
+    return anonymousCaller
+  }
+  const caller = auth && (await callerOf(auth, request, { signal: request.signal }))
+  return authorize(access, auth, request, caller, wanted)
 }
 
 /** Nobody reads this answer; its status tells the log that the fault was not ours (499, as nginx writes it). */

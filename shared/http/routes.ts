@@ -4,6 +4,7 @@
 // The path is taken as it was sent: percent-encoding is understood in the last segment only, where clients write
 // `sha256%3A…`, so no two spellings of a name exist. Source: OCI distribution-spec 1.1, "Endpoints".
 
+import type { Wanted } from '../auth/authorize.ts'
 import { parseDigest, type Digest } from '../protocol/digest.ts'
 import { OciError } from '../protocol/errors.ts'
 import { parseReference, parseRepositoryName, type Reference, type RepositoryName } from '../protocol/names.ts'
@@ -18,6 +19,7 @@ export const routeMethods = {
   tags: ['GET', 'HEAD'],
   referrers: ['GET', 'HEAD'],
   catalog: ['GET', 'HEAD'],
+  token: ['GET', 'HEAD', 'POST'],
 } as const
 
 export type Route =
@@ -29,6 +31,7 @@ export type Route =
   | { readonly kind: 'tags'; readonly name: RepositoryName }
   | { readonly kind: 'referrers'; readonly name: RepositoryName; readonly subject: Digest }
   | { readonly kind: 'catalog' }
+  | { readonly kind: 'token' }
 
 export type RouteOf<Kind extends Route['kind']> = Route & { readonly kind: Kind }
 
@@ -41,6 +44,8 @@ export function parseRoute(method: string, path: string): Route {
   if (path === '/v2/' || path === '/v2') return allow(method, { kind: 'version' })
   // No name begins with an underscore.
   if (path === '/v2/_catalog') return allow(method, { kind: 'catalog' })
+  // Outside of /v2/: a repository may be called `token`.
+  if (path === '/token') return allow(method, { kind: 'token' })
   if (!path.startsWith('/v2/')) throw noSuchPath()
   const segments = path.slice('/v2/'.length).split('/')
   const [third, second, last] = [segments.at(-3), segments.at(-2), segments.at(-1) ?? '']
@@ -69,6 +74,13 @@ export function parseRoute(method: string, path: string): Route {
   throw noSuchPath()
 }
 
+/** What a request wants; undefined: a token, which everyone may ask for. */
+export function wantedBy(method: string, route: Route): Wanted | undefined {
+  if (route.kind === 'token') return undefined
+  if (route.kind === 'version' || route.kind === 'catalog') return { kind: route.kind }
+  return { kind: 'repository', name: route.name, right: rightFor(method, route) }
+}
+
 /** What a request needs the right to do. All that belongs to an upload is a push, ending it included. */
 export function rightFor(method: string, route: Route): 'pull' | 'push' | 'delete' {
   if (route.kind === 'uploads' || route.kind === 'upload') return 'push'
@@ -88,7 +100,7 @@ function refuseMethod(method: string, kind: Route['kind']): void {
   throw new OciError('UNSUPPORTED', `${method} is not supported here; ${allowed} is`, { headers: { Allow: allowed } })
 }
 
-function noSuchPath(): OciError {
+export function noSuchPath(): OciError {
   return new OciError('UNSUPPORTED', 'this path is not part of the registry API', { status: 404 })
 }
 

@@ -166,6 +166,9 @@ export function blockedPrefix(kind: DigestAlgorithm | 'cids'): KeyPrefix {
   return `${allBlockedPrefix}${kind}/` as KeyPrefix
 }
 
+/** What edges need to know about access: the public keys of tokens. */
+export const accessKey = 'mirrorball/access.json' as Key
+
 /** The version of what lies under `mirrorball/`. */
 export const formatKey = 'mirrorball/format' as Key
 

@@ -1,6 +1,5 @@
-// The catalog: the names of all public repositories that hold a manifest. Not in the OCI spec; Docker's registry API has it.
+// The catalog: the names of all repositories that hold a manifest and that the caller may pull from. Not in the OCI spec; Docker's registry API has it.
 
-import { type AccessRules, isPublic } from '../auth/access.ts'
 import { type KeyPrefix, parseManifestsFolder, repositoriesPrefix } from '../layout/keys.ts'
 import type { BucketReader, Wait } from '../ports/bucket.ts'
 import { isContentName, type RepositoryName } from '../protocol/names.ts'
@@ -9,13 +8,13 @@ import { type Page, pageOf } from './page.ts'
 
 export async function listRepositories(
   bucket: BucketReader,
-  access: AccessRules,
+  mayPull: (name: RepositoryName) => boolean,
   asked: PageRequest,
   wait: Wait,
 ): Promise<Page<RepositoryName>> {
   const names: RepositoryName[] = []
   for await (const name of allRepositories(bucket, wait)) {
-    if (!isContentName(name) && isPublic(access, name)) names.push(name)
+    if (!isContentName(name) && mayPull(name)) names.push(name)
   }
   return pageOf(names, asked)
 }

@@ -20,6 +20,8 @@ export interface PullDeps {
   readonly views: Views
   /** Undefined where there is nowhere to fetch from. */
   readonly fetcher: ImageFetcher | undefined
+  /** Whether who asks may have images brought that were never seen here. */
+  readonly mayFetch: boolean
 }
 
 export interface PulledManifest extends StoredManifest {
@@ -77,14 +79,14 @@ async function pullFromView(
   return manifest && { ...manifest, root: view.root }
 }
 
-/** A view that is here, or that of an image which was never seen here, if everyone may ask for one. */
+/** A view that is here, or that of an image which was never seen here, if the caller may ask for one. */
 export async function obtainView(
-  { views, access, fetcher }: PullDeps,
+  { views, mayFetch, fetcher }: PullDeps,
   content: ContentName,
   wait: Wait,
 ): Promise<ContentView | undefined> {
   const view = await views.find(content, wait)
-  if (view !== undefined || fetcher === undefined || content.kind !== 'cid' || access.fetch !== true) return view
+  if (view !== undefined || fetcher === undefined || content.kind !== 'cid' || !mayFetch) return view
   await fetcher.image(content.root, wait)
   return views.find(content, wait)
 }

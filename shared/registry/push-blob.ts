@@ -29,19 +29,26 @@ export interface Chunk {
   readonly lengthBytes: number | undefined
 }
 
+/** Whose a session is: nobody else can use it, whatever rights they have. */
+export interface UploadOwner {
+  readonly name: RepositoryName
+  /** Undefined: an anonymous client. */
+  readonly user?: string | undefined
+}
+
 export interface PushBlob {
   /** Opens a session. @param algorithm the digest will be of, where the client said so; saves reading the bytes again */
-  start(name: RepositoryName, algorithm: DigestAlgorithm, wait: Wait): Promise<string>
+  start(owner: UploadOwner, algorithm: DigestAlgorithm, wait: Wait): Promise<string>
   /** Bytes taken so far. */
-  status(name: RepositoryName, id: string, wait: Wait): Promise<number>
+  status(owner: UploadOwner, id: string, wait: Wait): Promise<number>
   /** Adds bytes; returns how many there are now. */
-  append(name: RepositoryName, id: string, chunk: Chunk, wait: Wait): Promise<number>
-  /** Adds the last bytes, checks the digest and publishes. When it resolves the blob is durable and belongs to `name`. Rejects with BlockedContent. */
-  finish(name: RepositoryName, id: string, digest: Digest, chunk: Chunk, wait: Wait): Promise<void>
+  append(owner: UploadOwner, id: string, chunk: Chunk, wait: Wait): Promise<number>
+  /** Adds the last bytes, checks the digest and publishes. When it resolves the blob is durable and belongs to the owner’s repository. Rejects with BlockedContent. */
+  finish(owner: UploadOwner, id: string, digest: Digest, chunk: Chunk, wait: Wait): Promise<void>
   /** Takes a whole blob in one request (POST with a digest). A failure leaves nothing behind. */
-  whole(name: RepositoryName, digest: Digest, chunk: Chunk, wait: Wait): Promise<void>
+  whole(owner: UploadOwner, digest: Digest, chunk: Chunk, wait: Wait): Promise<void>
   /** Ends a session and forgets its bytes. */
-  cancel(name: RepositoryName, id: string, wait: Wait): Promise<void>
+  cancel(owner: UploadOwner, id: string, wait: Wait): Promise<void>
   /**
    * Ends a session that nobody has touched since then (ms since 1970), and that no request works on. A request that comes
    * meanwhile goes before. Returns whether the session was ended.
@@ -88,11 +95,11 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
   const hashes = new LRUCache<string, Running>({ max: runningHashLimit })
   const turns = createTurns()
 
-  /** The size of a session that belongs to this repository. An id is nothing without its name. */
-  async function sizeOf(name: RepositoryName, id: string, wait: Wait): Promise<number> {
-    const size = (await belongsTo(name, id)) ? await uploads.size(id, wait) : undefined
+  /** The size of an owner's session. An id is nothing without its owner. */
+  async function sizeOf(owner: UploadOwner, id: string, wait: Wait): Promise<number> {
+    const size = (await belongsTo(owner, id)) ? await uploads.size(id, wait) : undefined
     if (size === undefined)
-      throw new OciError('BLOB_UPLOAD_UNKNOWN', `${name} has no upload ${id}; begin again with POST`)
+      throw new OciError('BLOB_UPLOAD_UNKNOWN', `${owner.name} has no upload ${id} of yours; begin again with POST`)
     return size
   }
 
@@ -162,16 +169,16 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
     return again
   }
 
-  async function start(name: RepositoryName, algorithm: DigestAlgorithm, wait: Wait): Promise<string> {
-    const id = `${random.uuid()}-${await ownerMark(name)}`
+  async function start(owner: UploadOwner, algorithm: DigestAlgorithm, wait: Wait): Promise<string> {
+    const id = `${random.uuid()}-${await ownerMark(owner)}`
     await uploads.create(id, wait)
-    hashes.set(id, begin(algorithm, publisher?.blobArriving(name)))
+    hashes.set(id, begin(algorithm, publisher?.blobArriving(owner.name)))
     return id
   }
 
-  async function finish(name: RepositoryName, id: string, digest: Digest, chunk: Chunk, wait: Wait) {
+  async function finish(owner: UploadOwner, id: string, digest: Digest, chunk: Chunk, wait: Wait) {
     await turns.take(id, wait, async (turn) => {
-      const before = await sizeOf(name, id, turn)
+      const before = await sizeOf(owner, id, turn)
       await refuseBlocked(bucket, [digest], turn)
       const sizeBytes = await add(id, before, chunk, turn)
       const { hash, leaves, arriving } = await hashed(id, algorithmOf(digest), sizeBytes, turn)
@@ -187,8 +194,8 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
       await uploads.publish(id, blobKey(digest), turn)
       // The session is over: what interrupted us now would find nothing to go on with.
       if (leaves !== undefined) await writeLeaves(bucket, digest, sizeBytes, () => leaves.end(), unhurried)
-      await linkBlob(bucket, name, digest, unhurried)
-      publisher?.blobPushed(name, digest, sizeBytes, arriving)
+      await linkBlob(bucket, owner.name, digest, unhurried)
+      publisher?.blobPushed(owner.name, digest, sizeBytes, arriving)
     })
   }
 
@@ -197,14 +204,14 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
     status: sizeOf,
     finish,
 
-    async append(name, id, chunk, wait) {
-      return turns.take(id, wait, async (turn) => add(id, await sizeOf(name, id, turn), chunk, turn))
+    async append(owner, id, chunk, wait) {
+      return turns.take(id, wait, async (turn) => add(id, await sizeOf(owner, id, turn), chunk, turn))
     },
 
-    async whole(name, digest, chunk, wait) {
-      const id = await start(name, algorithmOf(digest), wait)
+    async whole(owner, digest, chunk, wait) {
+      const id = await start(owner, algorithmOf(digest), wait)
       try {
-        await finish(name, id, digest, chunk, wait)
+        await finish(owner, id, digest, chunk, wait)
       } catch (error) {
         // The client never learnt of this session, so nobody else would end it. Its signal may be the reason we are here.
         if ((await uploads.size(id, unhurried)) !== undefined) await uploads.remove(id, unhurried)
@@ -212,9 +219,9 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
       }
     },
 
-    async cancel(name, id, wait) {
+    async cancel(owner, id, wait) {
       await turns.take(id, wait, async (turn) => {
-        await sizeOf(name, id, turn)
+        await sizeOf(owner, id, turn)
         forget(id)
         await uploads.remove(id, turn)
       })
@@ -240,14 +247,16 @@ export function isUploadId(text: string): boolean {
 }
 
 /**
- * Binds a session to its repository without storing anything: an id ends with a hash of the name, so it only fits there.
+ * Binds a session to its repository, and to who began it, without storing anything: an id ends with a hash of both.
  */
-async function ownerMark(name: RepositoryName): Promise<string> {
-  return hexOf(await digestOf(new TextEncoder().encode(name))).slice(0, 16)
+async function ownerMark({ name, user }: UploadOwner): Promise<string> {
+  // No name has a space in it.
+  const text = user === undefined ? name : `${name} ${user}`
+  return hexOf(await digestOf(new TextEncoder().encode(text))).slice(0, 16)
 }
 
-async function belongsTo(name: RepositoryName, id: string): Promise<boolean> {
-  return isUploadId(id) && id.endsWith(`-${await ownerMark(name)}`)
+async function belongsTo(owner: UploadOwner, id: string): Promise<boolean> {
+  return isUploadId(id) && id.endsWith(`-${await ownerMark(owner)}`)
 }
 
 /**

@@ -117,20 +117,20 @@ function gated(uploads: Uploads, call: 'touchedMs' | 'remove', nth: number) {
 describe('a look at all sessions', () => {
   test('ends those that nobody touched for the time set, and says how many', async () => {
     const world = origin()
-    const [fresh, old, older] = await Promise.all([1, 2, 3].map(() => world.pushBlob.start(name, 'sha256', wait)))
-    await world.pushBlob.append(name, String(old), chunk('some bytes'), wait)
+    const [fresh, old, older] = await Promise.all([1, 2, 3].map(() => world.pushBlob.start({ name }, 'sha256', wait)))
+    await world.pushBlob.append({ name }, String(old), chunk('some bytes'), wait)
     await age(String(fresh), 23)
     await age(String(old), 25)
     await age(String(older), 24 * 400)
     expire(world)
     expect(await looked()).toMatchObject({ removed: 2, kept: 1, failed: 0 })
     expect(await sessions()).toEqual([fresh])
-    await expect(world.pushBlob.status(name, String(old), wait)).rejects.toThrow('BLOB_UPLOAD_UNKNOWN')
+    await expect(world.pushBlob.status({ name }, String(old), wait)).rejects.toThrow('BLOB_UPLOAD_UNKNOWN')
   })
 
   test('looks at the newer of the file and its folder', async () => {
     const world = origin()
-    const id = await world.pushBlob.start(name, 'sha256', wait)
+    const id = await world.pushBlob.start({ name }, 'sha256', wait)
     await age(id, 25)
     const now = new Date()
     await utimes(join(sessionsFolder(), id, '0'), now, now)
@@ -140,7 +140,7 @@ describe('a look at all sessions', () => {
 
   test('takes away what a crash left of a session: a folder without its file', async () => {
     const world = origin()
-    const id = await world.pushBlob.start(name, 'sha256', wait)
+    const id = await world.pushBlob.start({ name }, 'sha256', wait)
     const empty = id.replace(/^.{8}/, '00000000')
     await mkdir(join(sessionsFolder(), empty))
     await age(empty, 25)
@@ -151,7 +151,7 @@ describe('a look at all sessions', () => {
 
   test('leaves alone what is no session', async () => {
     const world = origin()
-    const id = await world.pushBlob.start(name, 'sha256', wait)
+    const id = await world.pushBlob.start({ name }, 'sha256', wait)
     await age(id, 25)
     const foreign = ['lost+found', 'README', '.hidden', 'ffffffff-x']
     for (const each of foreign) await mkdir(join(sessionsFolder(), each))
@@ -185,7 +185,7 @@ describe('a look at all sessions', () => {
 
   test('goes on where one session fails, and warns', async () => {
     const real = createFsUploads({ folder })
-    const [bad, good] = await Promise.all([1, 2].map(() => origin(real).pushBlob.start(name, 'sha256', wait)))
+    const [bad, good] = await Promise.all([1, 2].map(() => origin(real).pushBlob.start({ name }, 'sha256', wait)))
     for (const id of [bad, good]) await age(String(id), 25)
     const failing: Uploads = {
       ...real,
@@ -223,7 +223,7 @@ describe('a look at all sessions', () => {
 describe('looks', () => {
   test('come at the start and then each hour, and no more once stopped', async () => {
     const world = origin()
-    const id = await world.pushBlob.start(name, 'sha256', wait)
+    const id = await world.pushBlob.start({ name }, 'sha256', wait)
     const expiry = expire(world)
     expect(await looked(1)).toMatchObject({ removed: 0, kept: 1 })
     clock.advance(hourMs - 1)
@@ -238,7 +238,7 @@ describe('looks', () => {
 
   test('that go on when the process stops end early, and say nothing', async () => {
     const real = createFsUploads({ folder })
-    for (let at = 0; at < 3; at++) await age(await origin(real).pushBlob.start(name, 'sha256', wait), 25)
+    for (let at = 0; at < 3; at++) await age(await origin(real).pushBlob.start({ name }, 'sha256', wait), 25)
     const gate = gated(real, 'touchedMs', 3)
     const expiry = expire(origin(gate.uploads))
     await gate.reached
@@ -252,22 +252,22 @@ describe('looks', () => {
 describe('a request and a look at once', () => {
   test('a PATCH in flight keeps its session, however long ago it was touched', async () => {
     const world = origin()
-    const id = await world.pushBlob.start(name, 'sha256', wait)
+    const id = await world.pushBlob.start({ name }, 'sha256', wait)
     const slow = slowChunk('late bytes')
-    const patch = world.pushBlob.append(name, id, slow.chunk, wait)
+    const patch = world.pushBlob.append({ name }, id, slow.chunk, wait)
     await age(id, 25)
     expire(world)
     expect(await looked()).toMatchObject({ removed: 0, kept: 1 })
     await slow.end()
     expect(await patch).toBe(10)
-    await world.pushBlob.finish(name, id, sha256('late bytes'), chunk(''), wait)
+    await world.pushBlob.finish({ name }, id, sha256('late bytes'), chunk(''), wait)
   })
 
   test('a PUT in flight keeps its session, and publishes', async () => {
     const world = origin()
-    const id = await world.pushBlob.start(name, 'sha256', wait)
+    const id = await world.pushBlob.start({ name }, 'sha256', wait)
     const slow = slowChunk('late bytes')
-    const put = world.pushBlob.finish(name, id, sha256('late bytes'), slow.chunk, wait)
+    const put = world.pushBlob.finish({ name }, id, sha256('late bytes'), slow.chunk, wait)
     await age(id, 25)
     expire(world)
     expect(await looked()).toMatchObject({ removed: 0, kept: 1 })
@@ -281,17 +281,17 @@ describe('a request and a look at once', () => {
     for (const nth of [1, 2]) {
       const gate = gated(createFsUploads({ folder }), 'touchedMs', nth)
       const world = origin(gate.uploads)
-      const id = await world.pushBlob.start(name, 'sha256', wait)
+      const id = await world.pushBlob.start({ name }, 'sha256', wait)
       await age(id, 25)
       const lines = log.lines.length
       const expiry = expire(world)
       await gate.reached
-      const patch = world.pushBlob.append(name, id, chunk('bytes'), wait)
+      const patch = world.pushBlob.append({ name }, id, chunk('bytes'), wait)
       gate.go()
       expect(await patch).toBe(5)
       await eventually('the look ends', () => log.lines.length > lines)
       expect(log.lines.at(-1)).toMatchObject({ level: 'info', fields: { removed: 0, kept: 1, failed: 0 } })
-      await world.pushBlob.finish(name, id, sha256('bytes'), chunk(''), wait)
+      await world.pushBlob.finish({ name }, id, sha256('bytes'), chunk(''), wait)
       await expiry.stop()
     }
   })
@@ -310,11 +310,11 @@ describe('a request and a look at once', () => {
       },
     }
     const world = origin(uploads)
-    const id = await world.pushBlob.start(name, 'sha256', wait)
+    const id = await world.pushBlob.start({ name }, 'sha256', wait)
     await age(id, 25)
     expire(world)
     await removing.promise
-    const patch = world.pushBlob.append(name, id, chunk('bytes'), wait)
+    const patch = world.pushBlob.append({ name }, id, chunk('bytes'), wait)
     go.resolve()
     await expect(patch).rejects.toThrow('BLOB_UPLOAD_UNKNOWN')
     expect(await looked()).toMatchObject({ removed: 1, kept: 0, failed: 0 })
@@ -324,7 +324,7 @@ describe('a request and a look at once', () => {
   test('a request that ended just before its turn has touched the session, which stays', async () => {
     const gate = gated(createFsUploads({ folder }), 'touchedMs', 1)
     const world = origin(gate.uploads)
-    const id = await world.pushBlob.start(name, 'sha256', wait)
+    const id = await world.pushBlob.start({ name }, 'sha256', wait)
     await age(id, 25)
     expire({
       ...world,
@@ -334,10 +334,10 @@ describe('a request and a look at once', () => {
       },
     })
     await gate.reached
-    await world.pushBlob.append(name, id, chunk('bytes'), wait)
+    await world.pushBlob.append({ name }, id, chunk('bytes'), wait)
     gate.go()
     expect(await looked()).toMatchObject({ removed: 0, kept: 1 })
-    expect(await world.pushBlob.status(name, id, wait)).toBe(5)
+    expect(await world.pushBlob.status({ name }, id, wait)).toBe(5)
   })
 })
 
@@ -345,10 +345,10 @@ test('a process that ends at any moment of a look leaves blobs and younger sessi
   let moments = 1
   for (let crashAt = 0; crashAt < moments; crashAt++) {
     const world = origin()
-    await world.pushBlob.whole(name, sha256('a blob'), chunk('a blob'), wait)
-    const young = await world.pushBlob.start(name, 'sha256', wait)
-    await world.pushBlob.append(name, young, chunk('young'), wait)
-    for (let at = 0; at < 3; at++) await age(await world.pushBlob.start(name, 'sha256', wait), 25)
+    await world.pushBlob.whole({ name }, sha256('a blob'), chunk('a blob'), wait)
+    const young = await world.pushBlob.start({ name }, 'sha256', wait)
+    await world.pushBlob.append({ name }, young, chunk('young'), wait)
+    for (let at = 0; at < 3; at++) await age(await world.pushBlob.start({ name }, 'sha256', wait), 25)
 
     const crash = crashing(bucket, world.uploads, crashAt)
     const lines = log.lines.length
@@ -362,8 +362,8 @@ test('a process that ends at any moment of a look leaves blobs and younger sessi
     await second.stop()
     expect(log.lines.at(-1), crash.moments.at(-1)).toMatchObject({ level: 'info', fields: { kept: 1, failed: 0 } })
     expect(await sessions()).toEqual([young])
-    await origin().pushBlob.finish(name, young, sha256('young'), chunk(''), wait)
-    await origin().pushBlob.whole(name, sha256('a blob'), chunk('a blob'), wait)
+    await origin().pushBlob.finish({ name }, young, sha256('young'), chunk(''), wait)
+    await origin().pushBlob.whole({ name }, sha256('a blob'), chunk('a blob'), wait)
   }
   // Three removals, before and after each.
   expect(moments).toBe(6)

@@ -1,8 +1,9 @@
 // Who may do what: the whole table of routes, methods, rules and kinds of name.
 
 import { describe, expect, test } from 'vitest'
-import { accessRefusal } from '../../shared/auth/access.ts'
-import { parseRoute, rightFor, routeMethods } from '../../shared/http/routes.ts'
+import type { AccessRules } from '../../shared/auth/access.ts'
+import { authorize } from '../../shared/auth/authorize.ts'
+import { parseRoute, routeMethods, wantedBy } from '../../shared/http/routes.ts'
 import { digest } from './arbitraries.ts'
 
 const sample = digest(`sha256:${'a'.repeat(64)}`)
@@ -31,13 +32,23 @@ const isDelete = ({ method, path }: { method: string; path: string }) =>
   method === 'DELETE' && !path.includes('/uploads/')
 
 function refusal(anonymous: 'pull' | 'push', request: { method: string; path: string }, deletes = true) {
-  const route = parseRoute(request.method, request.path)
-  const right = rightFor(request.method, route)
-  return accessRefusal({ anonymous, delete: deletes }, right, 'name' in route ? route.name : undefined)
+  return refusalBy({ anonymous, delete: deletes }, request)
 }
 
-test('the version may be asked for by everyone', () => {
-  expect(accessRefusal({ anonymous: 'pull', delete: false }, 'pull', undefined)).toBeUndefined()
+/** Where nobody can sign in. */
+function refusalBy(rules: AccessRules, { method, path }: { method: string; path: string }): unknown {
+  const wanted = wantedBy(method, parseRoute(method, path))
+  if (wanted === undefined) throw new Error('no such request')
+  try {
+    authorize(rules, undefined, new Request(`http://registry.test${path}`), undefined, wanted)
+    return undefined
+  } catch (error) {
+    return error
+  }
+}
+
+test.each(['/v2/', '/v2/_catalog'])('%s may be asked for by everyone', (path) => {
+  expect(refusalBy({ anonymous: 'pull', delete: false }, { method: 'GET', path })).toBeUndefined()
 })
 
 describe.each(requests(pushed))('$method $path', (request) => {
@@ -75,10 +86,9 @@ test('a name that only holds a content name is pushed to like any other', () => 
 test.each([...requests(pushed), ...requests(cid)])(
   'where the registry is read-only $method $path is a pull or is refused, whatever else is set',
   (request) => {
-    const route = parseRoute(request.method, request.path)
     for (const anonymous of ['pull', 'push'] as const) {
       const rules = { anonymous, delete: true, readOnly: true }
-      const refused = accessRefusal(rules, rightFor(request.method, route), 'name' in route ? route.name : undefined)
+      const refused = refusalBy(rules, request)
       if (isPull(request)) expect(refused).toBeUndefined()
       else expect(refused).toMatchObject({ code: 'UNSUPPORTED', status: 405, summary: 'this registry is read-only' })
     }

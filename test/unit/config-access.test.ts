@@ -21,6 +21,7 @@ describe('what everyone may do', () => {
         anonymous: 'push',
         delete: true,
         fetch: true,
+        service: 'mirrorball',
       })
     },
   )

@@ -176,7 +176,13 @@ describe('faults', () => {
     ['MIRRORBALL_EDGE_MEMORY_CACHE_MIB', ' 64'],
     ['MIRRORBALL_EDGE_MEMORY_CACHE_MIB', '64MiB'],
     ['MIRRORBALL_ACCESS_ANONYMOUS', 'Push'],
-    ['MIRRORBALL_ACCESS_ANONYMOUS', 'none'],
+    ['MIRRORBALL_ACCESS_ANONYMOUS', 'delete'],
+    ['MIRRORBALL_ACCESS_USERS', 'delete'],
+    ['MIRRORBALL_ACCESS_RULES', 'alice'],
+    ['MIRRORBALL_ACCESS_RULES', '[{"repositories":["a"],"rights":["pull"],"user":["alice"]}]'],
+    ['MIRRORBALL_ACCESS_RULES', '[{"repositories":["a"],"rights":["admin"]}]'],
+    ['MIRRORBALL_ACCESS_GROUPS', '[{"name":"@team","users":[]}]'],
+    ['MIRRORBALL_ACCESS_SERVICE', 'two words'],
     ['MIRRORBALL_LOG_LEVEL', 'INFO'],
     ['MIRRORBALL_LOG_LEVEL', ''],
     ['MIRRORBALL_ACCESS_DELETE', 'yes'],
@@ -186,7 +192,9 @@ describe('faults', () => {
   ])('are: %s=%s, and the fault says what it got', async (variable, value) => {
     expect(await faults({ environment: { [variable]: value } })).toEqual([
       expect.stringMatching(
-        new RegExp(`^${variable}: must (?:be|have) .*; got "${escaped(value)}"(?:; e\\.g\\. ${variable}=.+)?$`),
+        new RegExp(
+          `^${variable}: must (?:be|have) .*; got ${escaped(JSON.stringify(value))}(?:; e\\.g\\. ${variable}=.+)?$`,
+        ),
       ),
     ])
   })

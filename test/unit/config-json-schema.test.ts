@@ -12,10 +12,13 @@ interface Schema {
   readonly $schema?: string
   readonly type?: string | readonly string[]
   readonly properties?: Readonly<Record<string, Schema>>
-  readonly additionalProperties?: boolean
+  readonly additionalProperties?: boolean | Schema
   readonly anyOf?: readonly Schema[]
   readonly enum?: readonly unknown[]
   readonly pattern?: string
+  readonly items?: Schema
+  readonly required?: readonly string[]
+  readonly not?: Schema
   readonly minLength?: number
   readonly minimum?: number
   readonly maximum?: number
@@ -34,6 +37,9 @@ const asserting = [
   'minLength',
   'minimum',
   'maximum',
+  'items',
+  'required',
+  'not',
 ]
 const annotating = ['$schema', 'default', 'description', 'examples']
 
@@ -42,7 +48,11 @@ const root = JSON.parse(JSON.stringify(configJsonSchema(configSchema))) as Schem
 
 const subschemas = (schema: Schema): Schema[] => [
   schema,
-  ...[...Object.values(schema.properties ?? {}), ...(schema.anyOf ?? [])].flatMap(subschemas),
+  ...[
+    ...Object.values(schema.properties ?? {}),
+    ...(schema.anyOf ?? []),
+    ...(schema.items === undefined ? [] : [schema.items]),
+  ].flatMap(subschemas),
 ]
 
 const schemaAt = (path: string): Schema =>
@@ -63,10 +73,12 @@ function accepts(schema: Schema, value: unknown): boolean {
   if (typeof value === 'string')
     return (pattern === undefined || new RegExp(pattern, 'u').test(value)) && value.length >= (minLength ?? 0)
   if (typeof value === 'number') return value >= (minimum ?? -Infinity) && value <= (maximum ?? Infinity)
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return true
+  if (Array.isArray(value)) return value.every((each) => accepts(schema.items ?? {}, each))
+  if (typeof value !== 'object' || value === null) return true
+  if (schema.required?.some((name) => !(name in value)) === true) return false
   return Object.entries(value).every(([name, each]) => {
     const property = properties[name]
-    return property === undefined ? schema.additionalProperties !== false : accepts(property, each)
+    return property === undefined ? schema.additionalProperties === undefined : accepts(property, each)
   })
 }
 
@@ -85,7 +97,11 @@ describe('the JSON Schema', () => {
         ? [names.join('.')]
         : Object.entries(schema.properties).flatMap(([name, each]) => paths(each, [...names, name]))
     expect(paths(root)).toEqual(settings.map(({ path }) => path))
-    for (const each of subschemas(root)) expect(each.additionalProperties).toBe(each.properties && false)
+    // That of a rule in a list refuses them in other words.
+    const refusals = [undefined, false, { not: {} }]
+    for (const each of subschemas(root)) expect(refusals).toContainEqual(each.additionalProperties)
+    for (const each of subschemas(root))
+      expect(each.additionalProperties === undefined).toBe(each.properties === undefined)
   })
 
   test.each(settings)(
@@ -108,6 +124,12 @@ describe('the JSON Schema', () => {
     'data_dir:',
     'access: {anonymous: pull, delete: true}',
     'access: {anonymous: none}',
+    'access: {anonymous: nobody}',
+    'access: {rules: [{repositories: [team/**], rights: [pull], users: [alice]}]}',
+    'access: {rules: [{repositories: [team/**], users: [alice]}]}',
+    'access: {rules: [{repositories: [team/**], rights: [pull], user: [alice]}]}',
+    'access: {groups: [{name: team, users: [alice]}]}',
+    'access: {groups: {team: [alice]}}',
     'access: {delete: "true"}',
     'access: {delete: yes}',
     'access: pull',

@@ -30,6 +30,13 @@ const samples: Readonly<Record<string, readonly [string, string]>> = {
   'ipfs.kubo_url': ['http://127.0.0.1:5001', 'http://127.0.0.1:5002'],
   'ipfs.gateways': ['http://one.example.com', 'http://one.example.com,http://two.example.com'],
   'access.fetch': ['true', 'false'],
+  'access.users': ['pull', 'push'],
+  'access.rules': [
+    '[{"repositories":["team/**"],"rights":["pull"],"anonymous":true}]',
+    '[{"repositories":["team/**"],"rights":["push","delete"],"users":["alice","@team"]}]',
+  ],
+  'access.groups': ['[]', '[{"name":"team","users":["alice"]}]'],
+  'access.service': ['one.example.com', 'two'],
   'access.private': ['team/**', 'secret,team/app'],
   'access.delete': ['true', 'false'],
   'access.read_only': ['true', 'false'],

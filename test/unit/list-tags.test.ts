@@ -3,6 +3,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { toResponse } from '../../shared/http/answer.ts'
+import { anonymousCaller } from '../../shared/auth/caller.ts'
 import { listAnswer } from '../../shared/http/list-answers.ts'
 import { linkContent, revisionLinkKey, tagIndexLinkKey, tagLinkKey, tagsPrefix } from '../../shared/layout/keys.ts'
 import type { Wait } from '../../shared/ports/bucket.ts'
@@ -120,7 +121,12 @@ describe('for any tags', () => {
   test('the pages that the Link header leads to are together all of them, each once', async () => {
     await fc.assert(
       fc.asyncProperty(tagSets, fc.integer({ min: 1, max: 31 }), async (names, limit) => {
-        const deps = { bucket: bucketWith(names), access, views: { find: async () => undefined } }
+        const deps = {
+          bucket: bucketWith(names),
+          access,
+          caller: anonymousCaller,
+          views: { find: async () => undefined },
+        }
         const seen: string[] = []
         let url: URL | undefined = new URL(`http://registry.test/v2/${name}/tags/list?n=${limit}`)
         while (url !== undefined) {

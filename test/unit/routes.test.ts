@@ -2,7 +2,7 @@
 
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parseRoute, rightFor, type Route, routeMethods } from '../../shared/http/routes.ts'
+import { parseRoute, type Route, routeMethods, wantedBy } from '../../shared/http/routes.ts'
 import { OciError } from '../../shared/protocol/errors.ts'
 import { digest, digests, repositoryNames, tags } from './arbitraries.ts'
 
@@ -21,6 +21,7 @@ const samplePaths: Readonly<Record<Route['kind'], string>> = {
   tags: '/v2/a/tags/list',
   referrers: `/v2/a/referrers/${sample}`,
   catalog: '/v2/_catalog',
+  token: '/token',
 }
 
 const anyMethod = (kind: Route['kind']) => fc.constantFrom(...routeMethods[kind])
@@ -207,7 +208,10 @@ test('every write needs the right to push, all that concerns an upload too, and 
   const needing = (right: string) =>
     kinds.flatMap((kind) =>
       routeMethods[kind]
-        .filter((method) => rightFor(method, parseRoute(method, samplePaths[kind])) === right)
+        .filter((method) => {
+          const wanted = wantedBy(method, parseRoute(method, samplePaths[kind]))
+          return wanted?.kind === 'repository' && wanted.right === right
+        })
         .map((method) => `${method} ${kind}`),
     )
   expect(needing('push')).toEqual([

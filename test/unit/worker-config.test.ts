@@ -94,7 +94,11 @@ describe('a worker refuses', () => {
     ['BUCKET_REGION', ''],
     ['BUCKET_ACCESS_KEY_ID', ''],
     ['BUCKET_SECRET_ACCESS_KEY', ''],
-    ['ACCESS_ANONYMOUS', 'none'],
+    ['ACCESS_ANONYMOUS', 'all'],
+    ['ACCESS_USERS', 'all'],
+    ['ACCESS_RULES', '{}'],
+    ['ACCESS_GROUPS', 'team'],
+    ['ACCESS_SERVICE', 'two words'],
     ['MEMORY_CACHE_MIB', '0'],
     ['MEMORY_CACHE_MIB', 97],
     ['MEMORY_CACHE_MIB', '1.5'],
@@ -112,7 +116,7 @@ describe('a worker refuses', () => {
     const message = refusal({
       ...bound,
       ORIGIN_URL: 'nowhere',
-      ACCESS_ANONYMOUS: 'none',
+      ACCESS_ANONYMOUS: 'all',
       LOG_LEVEL: 'loud',
       BUCKET_TIMEOUT_MS: 'x',
     })
@@ -132,7 +136,7 @@ describe('a worker refuses', () => {
 
   test.each([
     ['ORIGIN_URL', /ORIGIN_URL: must be an http\(s\) URL/],
-    ['ACCESS_ANONYMOUS', /ACCESS_ANONYMOUS: must be pull or push/],
+    ['ACCESS_ANONYMOUS', /ACCESS_ANONYMOUS: must be none, pull or push/],
   ])('a missing %s and says what it must be', (name, message) => {
     expect(refusal(without(bound, name))).toMatch(message)
   })

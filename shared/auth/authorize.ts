@@ -1,0 +1,79 @@
+// Whether a request may do what it wants: one check for every route, method and spelling.
+
+import { OciError } from '../protocol/errors.ts'
+import type { RepositoryName } from '../protocol/names.ts'
+import type { Scope } from '../protocol/scope.ts'
+import { type AccessRules, isPublic } from './access.ts'
+import { type Authentication, unauthorized } from './authentication.ts'
+import { anonymousCaller, type Caller, closedToAll, standing } from './caller.ts'
+import type { Right } from '../protocol/rights.ts'
+
+/** What a request wants: something in a repository, the list of them, or to know that the registry is there. */
+export type Wanted =
+  | { readonly kind: 'repository'; readonly name: RepositoryName; readonly right: Right }
+  | { readonly kind: 'catalog' }
+  | { readonly kind: 'version' }
+
+/**
+ * The caller of a request that may do what it wants.
+ * @param auth undefined where nobody can sign in
+ * @param caller undefined where the request has no token
+ * @throws OciError: UNAUTHORIZED where another token might help, DENIED where none would, UNSUPPORTED where nobody may
+ */
+export function authorize(
+  rules: AccessRules,
+  auth: Authentication | undefined,
+  request: Request,
+  caller: Caller | undefined,
+  wanted: Wanted,
+): Caller {
+  const known = caller ?? anonymousCaller
+  if (wanted.kind === 'repository') return authorizeIn(rules, auth, request, known, wanted)
+  if (auth === undefined) return known
+  // Clients learn here alone that there is a token service.
+  if (wanted.kind === 'version') {
+    if (caller === undefined) throw unauthorized(auth, request, [], 'a token is wanted; anonymous clients get one too')
+    return known
+  }
+  if (rules.anonymous === 'none' && !known.catalog)
+    throw unauthorized(auth, request, [{ type: 'catalog' }], 'the list of repositories takes a token', errorFor(known))
+  return known
+}
+
+function authorizeIn(
+  rules: AccessRules,
+  auth: Authentication | undefined,
+  request: Request,
+  caller: Caller,
+  { name, right }: { readonly name: RepositoryName; readonly right: Right },
+): Caller {
+  const closed = closedToAll(rules, right, name)
+  const stands = standing(rules, caller, right, name)
+  // That pushes are off for everyone is nobody's secret, but it is no answer to who may not even pull.
+  if (closed !== undefined && (auth === undefined ? isPublic(rules, name) : true)) throw closed
+  if (stands === 'granted') return caller
+  if (auth === undefined) throw deniedToAll(rules, name)
+  if (stands === 'refused') throw new OciError('DENIED', `${caller.user} may not ${right} here: ${name}`)
+  throw unauthorized(
+    auth,
+    request,
+    [scopeFor(right, name)],
+    `to ${right} here takes a token with the right to`,
+    errorFor(caller),
+  )
+}
+
+function errorFor({ user }: Caller): 'insufficient_scope' | undefined {
+  return user === undefined ? undefined : 'insufficient_scope'
+}
+
+/** What a client should ask for. A push reads as well. */
+function scopeFor(right: Right, name: RepositoryName): Scope {
+  return { type: 'repository', name, actions: right === 'push' ? ['pull', 'push'] : [right] }
+}
+
+function deniedToAll(rules: AccessRules, name: RepositoryName): OciError {
+  return !isPublic(rules, name)
+    ? new OciError('DENIED', `${name} is private (access.private)`)
+    : new OciError('DENIED', `this registry takes no pushes and no deletes from anonymous clients`)
+}
