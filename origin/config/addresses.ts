@@ -21,6 +21,16 @@ export function swarmKeyFile(config: Config): string {
   return join(config.data_dir, 'accounts', 'ipfs-key')
 }
 
+/** Where personal access tokens are. */
+export function tokensFolder(config: Config): string {
+  return join(config.data_dir, 'accounts', 'tokens')
+}
+
+/** Where the key is with which credentials of passwords are named. */
+export function credentialKeyFile(config: Config): string {
+  return join(config.data_dir, 'accounts', 'credential-key')
+}
+
 /**
  * The bucket's address in redirects, with the port that was really taken.
  * @throws ConfigError where it listens on all addresses, and nobody said by which one clients reach it

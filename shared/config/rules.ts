@@ -55,8 +55,11 @@ export function listOf<const Item extends v.GenericSchema<string, unknown>>(item
   )
 }
 
-/** Patterns of repository names, as shared/auth/repository-pattern.ts reads them. */
+/** A pattern of repository names, as shared/auth/repository-pattern.ts reads it. */
+export const repositoryPattern = v.pipe(v.string(), v.regex(/^(?:[a-z0-9._*-]+\/)*[a-z0-9._*-]+$/))
+
+/** Several of them. */
 export const repositoryPatterns = listOf(
-  v.pipe(v.string(), v.regex(/^(?:[a-z0-9._*-]+\/)*[a-z0-9._*-]+$/)),
+  repositoryPattern,
   'must be patterns of repository names with commas between them, e.g. team/**,secret',
 )
