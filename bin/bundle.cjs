@@ -35,8 +35,8 @@ exports.bundle = function bundle(root, program) {
     format: 'esm',
     platform: 'node',
     target: 'node24',
-    // Both run programs of their own, which they find beside their files.
-    external: ['esbuild', 'workerd'],
+    // They find programs, or machine code, beside their files.
+    external: ['bcrypt', 'esbuild', 'workerd'],
     // Some dependencies are CommonJS, and ask for Node's own modules by `require`.
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
     logLevel: 'error',

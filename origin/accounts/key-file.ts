@@ -1,8 +1,7 @@
 // A key in a file of its own: made once, readable by its owner alone, and one for all processes that start at once.
 
-import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, readFile, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { writeNewFile } from './new-file.ts'
 
 export interface KeyFormat<Key> {
   make(): Key | Promise<Key>
@@ -34,24 +33,10 @@ async function readKey<Key>(file: string, format: KeyFormat<Key>): Promise<Key |
   }
 }
 
-/** Written whole under another name, then linked: a link fails where another process was first, and then theirs counts. */
 async function makeKey<Key>(file: string, format: KeyFormat<Key>): Promise<Key> {
   const key = await format.make()
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-  const fresh = `${file}.${randomBytes(8).toString('hex')}`
-  const handle = await open(fresh, 'wx', 0o600)
-  try {
-    await handle.writeFile(format.write(key))
-    await handle.sync()
-    await link(fresh, file)
-    return key
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
-    const theirs = await readKey(file, format)
-    if (theirs === undefined) throw new Error(`${file} vanished while it was read`, { cause: error })
-    return theirs
-  } finally {
-    await handle.close()
-    await rm(fresh, { force: true })
-  }
+  if (await writeNewFile(file, format.write(key))) return key
+  const theirs = await readKey(file, format)
+  if (theirs === undefined) throw new Error(`${file} vanished while it was read`)
+  return theirs
 }

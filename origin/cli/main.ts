@@ -21,6 +21,8 @@ const main = defineCommand({
     unblock: async () => (await import('./unblock.ts')).default,
     blocked: async () => (await import('./blocked.ts')).default,
     swarm: async () => (await import('./swarm.ts')).default,
+    token: async () => (await import('./token.ts')).default,
+    user: async () => (await import('./user.ts')).default,
     config: async () => (await import('./config.ts')).default,
   },
 })

@@ -26,6 +26,16 @@ export function swarmKeyFile(config: Config): string {
   return join(config.data_dir, 'accounts', 'ipfs-key')
 }
 
+/** Where personal access tokens are. */
+export function tokensFolder(config: Config): string {
+  return join(config.data_dir, 'accounts', 'tokens')
+}
+
+/** Where the key is with which credentials of passwords are named. */
+export function credentialKeyFile(config: Config): string {
+  return join(config.data_dir, 'accounts', 'credential-key')
+}
+
 /**
  * The bucket's address in redirects, with the port that was really taken.
  * @throws ConfigError where it listens on all addresses, and nobody said by which one clients reach it
@@ -57,7 +67,8 @@ export function accessAt(config: Config, path: string, address: ListenAddress): 
   const anonymous = config.access.anonymous ?? (loopback ? 'push' : undefined)
   if (anonymous !== undefined) {
     const { delete: mayDelete = loopback, fetch = loopback, private: closed, read_only: readOnly } = config.access
-    const { users, rules, groups, service } = config.access
+    const { htpasswd, rules, groups, service } = config.access
+    const users = config.access.users ?? (htpasswd === undefined ? undefined : 'push')
     return {
       anonymous,
       ...(users === undefined ? {} : { users }),

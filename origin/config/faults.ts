@@ -21,8 +21,10 @@ export function valueFault(
   settings: readonly Setting[],
   given: ReadonlyMap<string, Given>,
 ): string {
-  const path = v.getDotPath(issue) ?? ''
-  const setting = settings.find((each) => each.path === path)
+  const found = v.getDotPath(issue) ?? ''
+  // The fault may lie deep in a setting that has a structure.
+  const setting = settings.find((each) => found === each.path || found.startsWith(`${each.path}.`))
+  const path = setting?.path ?? found
   const source = given.get(path)
   // Only for a setting that has to be given.
   if (source === undefined) return `${path}: must be set (--${setting?.option}, ${setting?.environment})`

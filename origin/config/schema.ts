@@ -115,6 +115,13 @@ export const configSchema = section({
       ),
       v.examples(['team/**,secret' as unknown as string[]]),
     ),
+    htpasswd: v.pipe(
+      v.optional(path),
+      v.description(
+        'File of users: a line each with name, colon and bcrypt or argon2id hash of the password (`mirrorball user hash` makes one). It is read again when it changes.',
+      ),
+      v.examples(['/etc/mirrorball/htpasswd']),
+    ),
   }),
   push: section({
     allow_sparse: v.pipe(

@@ -9,6 +9,7 @@ import { createFsUploads } from '../upload/fs-uploads.ts'
 import { nodeHasher } from '../upload/node-hasher.ts'
 import { accessAt, bucketFolder, formatAddress, keepFetchedMs } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
+import { openAccounts } from './accounts.ts'
 import { startAuthentication } from './authentication.ts'
 import { startIpfs } from './ipfs.ts'
 import { openBucket } from './open-bucket.ts'
@@ -29,6 +30,7 @@ export async function startOrigin(config: Config): Promise<Running> {
   const ipfs = await startIpfs({ config, bucket, uploads, access, log })
   const { publisher, fetcher } = ipfs
   const sessions = createPushBlob({ bucket, uploads, hasher: nodeHasher, random: systemRandom, publisher })
+  const accounts = await openAccounts(config, log)
   const authentication = await startAuthentication({ config, access, bucket, accounts })
   const viewDeps = { bucket, access, clock: systemClock, keepFetchedMs: keepFetchedMs(config) }
   const pushBlob = metrics?.uploads.of(sessions) ?? sessions

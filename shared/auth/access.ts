@@ -2,17 +2,18 @@
 // takes a right away but `private`, which takes a repository out of what holds for all of them.
 
 import * as v from 'valibot'
+import { isUserName } from '../protocol/user-name.ts'
 import { isContentName, type RepositoryName } from '../protocol/names.ts'
 import { matchesPattern, repositoryPattern } from './repository-pattern.ts'
 import { type Right, rights } from '../protocol/rights.ts'
 
-/** Names a user may have: what fits into a file of passwords, a token and a log line. */
-export const userName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$/))
+/** A user's name, as a value of the configuration or of a token. */
+export const userName = v.pipe(v.string(), v.check(isUserName))
 
 /** What a file holds as a structure, and a variable or an option as JSON. */
 function structured<const Schema extends v.GenericSchema>(schema: Schema, message: string) {
   const fromText = v.pipe(v.string(), v.parseJson(undefined, message), schema)
-  return v.config(v.union([schema, fromText], message), { abortPipeEarly: true })
+  return v.config(v.union([schema, fromText]), { abortPipeEarly: true, message })
 }
 
 const ruleMessage =

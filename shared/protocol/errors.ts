@@ -1,5 +1,5 @@
 // Every way a request can fail. `OciError` is a refusal: the client asked for something it cannot have. `UpstreamError`
-// is a dependency (bucket, origin) that failed. Anything else that is thrown is a bug and becomes a 500.
+// is a dependency (bucket, origin, accounts) that failed. Anything else that is thrown is a bug and becomes a 500.
 
 /**
  * The codes a refusal may carry, with the status and the message that go with each by default.
@@ -55,7 +55,7 @@ export class OciError extends Error {
 }
 
 /** What a registry depends on and can lose. */
-export type UpstreamSource = 'bucket' | 'origin' | 'cache' | 'ipfs'
+export type UpstreamSource = 'bucket' | 'origin' | 'cache' | 'ipfs' | 'accounts'
 
 /** A dependency failed or did not answer in time: a 503 with Retry-After, unless it can be served around. */
 export class UpstreamError extends Error {

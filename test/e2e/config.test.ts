@@ -74,7 +74,8 @@ describe('config schema', () => {
   })
 })
 
-const verbs = 'up, bucket, origin, edge, cid, export, import, publish, block, unblock, blocked, swarm, config'
+const verbs =
+  'up, bucket, origin, edge, cid, export, import, publish, block, unblock, blocked, swarm, token, user, config'
 
 describe('help', () => {
   test.each([
@@ -85,6 +86,9 @@ describe('help', () => {
     [['config', 'schema', '-h'], 'mirrorball config schema'],
     [['origin', '--help'], '--origin-listen'],
     [['export', '--help'], 'mirrorball export [OPTIONS] <IMAGE> <FILE>'],
+    [['token', '--help'], 'mirrorball token create|list|revoke'],
+    [['token', 'revoke', '--help'], 'mirrorball token revoke [OPTIONS] <ID>'],
+    [['user', 'hash', '--help'], '--user'],
     [['import', '--help'], 'mirrorball import [OPTIONS] <FILE> [IMAGE]'],
   ])('is there for %j', async (args, text) => {
     const ended = await mirrorball(args)

@@ -40,6 +40,7 @@ const samples: Readonly<Record<string, readonly [string, string]>> = {
   'access.private': ['team/**', 'secret,team/app'],
   'access.delete': ['true', 'false'],
   'access.read_only': ['true', 'false'],
+  'access.htpasswd': ['/users/one', '/users/two'],
   'push.allow_sparse': ['true', 'false'],
   'push.names': ['any', 'content-only'],
   'log.level': ['debug', 'error'],
@@ -83,7 +84,7 @@ describe.each(settings)('$path', ({ path, option, environment, about, example, d
   })
 
   test('at fault is named by where it came from', async () => {
-    const takesAnyText = ['data_dir', 'bucket.folder', 'bucket.region'].includes(path)
+    const takesAnyText = ['data_dir', 'bucket.folder', 'bucket.region', 'access.htpasswd'].includes(path)
     const bad = takesAnyText ? '' : '\t'
     expect(await faults({ environment: { [environment]: bad } })).toEqual([
       expect.stringContaining(`${environment}: must be`),

@@ -11,7 +11,7 @@ import type { Cid } from '../../../shared/protocol/cid.ts'
 import { UpstreamError } from '../../../shared/protocol/errors.ts'
 import type { Bitswap } from './bitswap.ts'
 import type { ConfiguredPeer, ConnectedPeer, PeerLinks } from './peer-links.ts'
-import { createSlots, type Slots } from './slots.ts'
+import { createSlots, type Slots } from '../../../shared/ports/slots.ts'
 
 /** Half of what one batch of a Mirrorball holds (served-blocks.ts): more would be answered "do not have". */
 const wantsAtOnce = 8

@@ -1,6 +1,6 @@
 // So many at once, and the others wait their turn.
 
-import { orAborted } from '../../../shared/ports/or-aborted.ts'
+import { orAborted } from './or-aborted.ts'
 
 export interface Slots {
   /** Runs `work` once one of the slots is free. Rejects with the signal's reason where none is before it is aborted. */

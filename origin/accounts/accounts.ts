@@ -1,0 +1,41 @@
+// All accounts there are: users with passwords, where there is a file of them, and users with personal access tokens.
+
+import type { Accounts } from '../../shared/ports/accounts.ts'
+import type { Clock } from '../../shared/ports/clock.ts'
+import type { Log } from '../../shared/ports/log.ts'
+import { createPasswordAccounts } from './password-accounts.ts'
+import { createPasswordChecks } from './password-checks.ts'
+import { openPasswordFile } from './password-file.ts'
+import { randomKey } from './random-key.ts'
+import { createTokenAccounts, isTokenCredential } from './token-accounts.ts'
+import { openTokenFolder } from './token-folder.ts'
+import { isMeantAsToken } from './token-text.ts'
+
+export interface AccountsOptions {
+  /** Users and hashes of their passwords. Undefined: nobody has a password. */
+  readonly htpasswdFile?: string | undefined
+  /** Need not be there. */
+  readonly tokensFolder: string
+  /** The key with which credentials of passwords are named; made where it is missing. All origins need the same one. */
+  readonly credentialKeyFile: string
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** Rejects with PasswordFileError where that file is at fault, and with an Error where the key's is. */
+export async function createAccounts(options: AccountsOptions): Promise<Accounts> {
+  const { htpasswdFile, tokensFolder, credentialKeyFile, clock, log } = options
+  const byToken = createTokenAccounts({ tokens: openTokenFolder(tokensFolder), clock, log })
+  if (htpasswdFile === undefined) return byToken
+  const byPassword = createPasswordAccounts({
+    file: await openPasswordFile({ file: htpasswdFile, clock, log }),
+    checks: createPasswordChecks({ clock }),
+    credentialKey: await randomKey(credentialKeyFile),
+  })
+  return {
+    authenticate: (user, secret, wait) =>
+      (isMeantAsToken(secret) ? byToken : byPassword).authenticate(user, secret, wait),
+    find: (user, credential, wait) =>
+      (isTokenCredential(credential) ? byToken : byPassword).find(user, credential, wait),
+  }
+}

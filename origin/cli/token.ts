@@ -1,0 +1,15 @@
+// `mirrorball token`
+
+import { defineCommand } from 'citty'
+
+export default defineCommand({
+  meta: {
+    name: 'token',
+    description: 'Makes, lists and revokes personal access tokens, which clients sign in with as a password.',
+  },
+  subCommands: {
+    create: async () => (await import('./token-create.ts')).default,
+    list: async () => (await import('./token-list.ts')).default,
+    revoke: async () => (await import('./token-revoke.ts')).default,
+  },
+})

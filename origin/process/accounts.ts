@@ -1,0 +1,28 @@
+// The accounts as the configuration has them.
+
+import type { Accounts } from '../../shared/ports/accounts.ts'
+import type { Clock } from '../../shared/ports/clock.ts'
+import type { Log } from '../../shared/ports/log.ts'
+import { createAccounts } from '../accounts/accounts.ts'
+import { PasswordFileError } from '../accounts/password-file.ts'
+import { credentialKeyFile, tokensFolder } from '../config/addresses.ts'
+import { ConfigError } from '../config/config-error.ts'
+import type { Config } from '../config/schema.ts'
+import { systemClock } from './system-ports.ts'
+
+/** Rejects with ConfigError where the file of users is at fault, and with an Error where a key's file is. */
+export async function openAccounts(config: Config, log: Log, clock: Clock = systemClock): Promise<Accounts> {
+  try {
+    return await createAccounts({
+      htpasswdFile: config.access.htpasswd,
+      tokensFolder: tokensFolder(config),
+      credentialKeyFile: credentialKeyFile(config),
+      clock,
+      log,
+    })
+  } catch (error) {
+    if (error instanceof PasswordFileError)
+      throw new ConfigError(error.faults.map((fault) => `access.htpasswd: ${fault}`))
+    throw error
+  }
+}
