@@ -8,7 +8,7 @@ import { createPublishedKeys, publishKeys } from '../../shared/auth/published-ke
 import { createTokenService } from '../../shared/auth/token-service.ts'
 import { createTokenSigner, createTokenVerifier } from '../../shared/auth/token.ts'
 import type { Account, Accounts } from '../../shared/ports/accounts.ts'
-import type { Bucket } from '../../shared/ports/bucket.ts'
+import type { Bucket, Wait } from '../../shared/ports/bucket.ts'
 import type { Clock } from '../../shared/ports/clock.ts'
 import { parseScopes } from '../../shared/protocol/scope.ts'
 import { createRecordingLog } from './recording-log.ts'
@@ -29,7 +29,7 @@ export async function tokenWorld(parts: {
   const { rules, clock, bucket, accounts } = parts
   const folder = await temporaryFolder()
   const file = join(folder.path, 'accounts', 'token-key.json')
-  const wait = { signal: new AbortController().signal }
+  const wait: Wait = { signal: new AbortController().signal }
   const keys = await openTokenKeys(file, clock)
   await publishKeys(bucket, await keys.published(), wait)
   const verifier = createTokenVerifier({ keys, service, clock })
