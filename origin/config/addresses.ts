@@ -52,12 +52,14 @@ export function accessAt(config: Config, path: string, address: ListenAddress): 
   const anonymous = config.access.anonymous ?? (loopback ? 'push' : undefined)
   if (anonymous !== undefined) {
     const { delete: mayDelete = loopback, fetch = loopback, private: closed, read_only: readOnly } = config.access
+    const { immutable_tags: immutableTags } = config.access
     return {
       anonymous,
       delete: mayDelete,
       fetch,
       ...(readOnly ? { readOnly } : {}),
       ...(closed === undefined ? {} : { private: closed }),
+      ...(immutableTags === undefined ? {} : { immutableTags }),
     }
   }
   throw new ConfigError([

@@ -10,6 +10,7 @@ import {
   listOf,
   originUrl as originUrlRule,
   repositoryPatterns,
+  tagPatterns,
   wholeNumber,
 } from '../../shared/config/rules.ts'
 import { logLevels } from '../../shared/ports/log.ts'
@@ -91,6 +92,13 @@ export const configSchema = section({
         'Repositories that are closed to everyone, and stay off IPFS: patterns with commas between them, `*` for a part of one component, `**` for all that follows.',
       ),
       v.examples(['team/**,secret' as unknown as string[]]),
+    ),
+    immutable_tags: v.pipe(
+      v.optional(tagPatterns),
+      v.description(
+        'Tags that nobody may move or delete once they are there: `NAME:TAG` with commas between them, where NAME is a pattern as of `access.private`, and `*` in TAG stands for any part.',
+      ),
+      v.examples(['team/**:v*,app:1.*' as unknown as string[]]),
     ),
   }),
   push: section({

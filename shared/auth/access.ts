@@ -16,6 +16,8 @@ export const accessRulesSchema = v.object({
   fetch: v.optional(v.boolean('must be true or false')),
   /** Patterns of repositories that anonymous clients may neither pull nor push; as yet nobody else may. */
   private: v.optional(v.array(v.string())),
+  /** Patterns of tags that nobody may move or delete once they are there. */
+  immutableTags: v.optional(v.array(v.string())),
 })
 
 export type AccessRules = Readonly<v.InferOutput<typeof accessRulesSchema>>

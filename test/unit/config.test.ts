@@ -31,6 +31,7 @@ const samples: Readonly<Record<string, readonly [string, string]>> = {
   'ipfs.gateways': ['http://one.example.com', 'http://one.example.com,http://two.example.com'],
   'access.fetch': ['true', 'false'],
   'access.private': ['team/**', 'secret,team/app'],
+  'access.immutable_tags': ['team/**:v*', 'app:1.0,**:*-final'],
   'access.delete': ['true', 'false'],
   'access.read_only': ['true', 'false'],
   'push.allow_sparse': ['true', 'false'],
