@@ -69,6 +69,7 @@ export function accessAt(config: Config, path: string, address: ListenAddress): 
     const { delete: mayDelete = loopback, fetch = loopback, private: closed, read_only: readOnly } = config.access
     const { htpasswd, rules, groups, service } = config.access
     const users = config.access.users ?? (htpasswd === undefined ? undefined : 'push')
+    const { immutable_tags: immutableTags } = config.access
     return {
       anonymous,
       ...(users === undefined ? {} : { users }),
@@ -79,6 +80,7 @@ export function accessAt(config: Config, path: string, address: ListenAddress): 
       fetch,
       ...(readOnly ? { readOnly } : {}),
       ...(closed === undefined ? {} : { private: closed }),
+      ...(immutableTags === undefined ? {} : { immutableTags }),
     }
   }
   throw new ConfigError([

@@ -10,6 +10,7 @@ import {
   listOf,
   originUrl as originUrlRule,
   repositoryPatterns,
+  tagPatterns,
   wholeNumber,
 } from '../../shared/config/rules.ts'
 import { logLevels } from '../../shared/ports/log.ts'
@@ -121,6 +122,13 @@ export const configSchema = section({
         'File of users: a line each with name, colon and bcrypt or argon2id hash of the password (`mirrorball user hash` makes one). It is read again when it changes.',
       ),
       v.examples(['/etc/mirrorball/htpasswd']),
+    ),
+    immutable_tags: v.pipe(
+      v.optional(tagPatterns),
+      v.description(
+        'Tags that nobody may move or delete once they are there: `NAME:TAG` with commas between them, where NAME is a pattern as of `access.private`, and `*` in TAG stands for any part.',
+      ),
+      v.examples(['team/**:v*,app:1.*' as unknown as string[]]),
     ),
   }),
   push: section({

@@ -2,6 +2,7 @@
 
 import { createOriginApp } from '../../shared/http/origin-app.ts'
 import { findView } from '../../shared/registry/content-view.ts'
+import { createImmutableTags } from '../../shared/registry/immutable-tags.ts'
 import { createPushBlob } from '../../shared/registry/push-blob.ts'
 import { startUploadExpiry } from '../../shared/registry/upload-expiry.ts'
 import { folderReadable, folderWritable } from '../bucket/folder-checks.ts'
@@ -47,7 +48,11 @@ export async function startOrigin(config: Config): Promise<Running> {
     pushBlob,
     fetcher,
     views: { find: (name, wait) => findView(viewDeps, name, wait) },
-    push: { allowSparse: config.push.allow_sparse, publisher },
+    push: {
+      allowSparse: config.push.allow_sparse,
+      publisher,
+      immutable: createImmutableTags(access.immutableTags ?? []),
+    },
     requestTimeoutMs: config.origin.request_timeout_ms,
   })
   const serving = await serve({ config, fetch: app.fetch, address: config.origin.listen, measured, log }).catch(

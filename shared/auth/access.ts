@@ -66,6 +66,8 @@ export const accessRulesSchema = v.object({
   groups: v.optional(structured(v.array(groupSchema), groupMessage)),
   /** Name of the service that tokens are for: origin and edges of one registry have the same. */
   service: v.optional(v.pipe(v.string(serviceMessage), v.regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/, serviceMessage))),
+  /** Patterns of tags that nobody may move or delete once they are there. */
+  immutableTags: v.optional(v.array(v.string())),
 })
 
 export type AccessRules = Readonly<v.InferOutput<typeof accessRulesSchema>>

@@ -56,6 +56,12 @@ export function listOf<const Item extends v.GenericSchema<string, unknown>>(item
   )
 }
 
+/** Patterns of tags, as shared/auth/tag-pattern.ts reads them. */
+export const tagPatterns = listOf(
+  v.pipe(v.string(), v.regex(/^(?:[a-z0-9._*-]+\/)*[a-z0-9._*-]+:[A-Za-z0-9._*-]+$/)),
+  'must be patterns of repository names, each with a colon and a pattern of tags, with commas between them, e.g. team/**:v*,app:1.*',
+)
+
 /** Patterns of repository names. */
 export const repositoryPatterns = listOf(
   repositoryPattern,

@@ -109,9 +109,9 @@ async function answer(
       if (method === 'DELETE') {
         const { name, reference } = route
         if (reference.kind === 'tag') {
-          await deleteTag(bucket, name, reference.tag, wait)
+          await deleteTag(bucket, push, name, reference.tag, wait)
         } else {
-          await deleteManifest(bucket, name, reference.digest, wait)
+          await deleteManifest(bucket, push, name, reference.digest, wait)
           await push.publisher?.withdraw(name, reference.digest, wait)
         }
         return accepted()

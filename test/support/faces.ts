@@ -19,9 +19,16 @@ export interface Faces {
   readonly stop: () => Promise<void>
 }
 
-export async function startFaces(): Promise<Faces> {
+/**
+ * @param more options of the command line, for every process
+ * @param bucketFrontUrl where clients of the edges find the bucket, if not at itself: given its address
+ */
+export async function startFaces(
+  more: Readonly<Record<string, string>> = {},
+  bucketFrontUrl: (bucketUrl: string) => Promise<string> = (bucketUrl) => Promise.resolve(bucketUrl),
+): Promise<Faces> {
   const data = await temporaryFolder()
-  const options = { 'data-dir': data.path, ...anyPorts }
+  const options = { 'data-dir': data.path, ...anyPorts, ...more }
   const started: Part[] = []
   const stop = async () => {
     for (const part of started.toReversed()) await part.stop()
@@ -35,8 +42,9 @@ export async function startFaces(): Promise<Faces> {
   try {
     const bucket = await start('bucket', options)
     const origin = await start('origin', options)
+    const frontUrl = await bucketFrontUrl(bucket.url)
     const startEdge = (edge: EdgeRuntime) =>
-      start('edge', { ...options, edge, 'bucket-url': bucket.url, 'edge-origin-url': origin.url })
+      start('edge', { ...options, edge, 'bucket-url': frontUrl, 'edge-origin-url': origin.url })
     const parts: Readonly<Record<Face, Part>> = {
       origin,
       'edge on Node': await startEdge('node'),

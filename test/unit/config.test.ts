@@ -38,6 +38,7 @@ const samples: Readonly<Record<string, readonly [string, string]>> = {
   'access.groups': ['[]', '[{"name":"team","users":["alice"]}]'],
   'access.service': ['one.example.com', 'two'],
   'access.private': ['team/**', 'secret,team/app'],
+  'access.immutable_tags': ['team/**:v*', 'app:1.0,**:*-final'],
   'access.delete': ['true', 'false'],
   'access.read_only': ['true', 'false'],
   'access.htpasswd': ['/users/one', '/users/two'],
