@@ -205,7 +205,9 @@ export const configSchema = section({
     ),
     origin_url: v.pipe(
       v.optional(originUrlRule),
-      v.description('Where the edge finds the origin. Default: `http://<origin.listen>`.'),
+      v.description(
+        'Where the edge finds the origin. Default: `origin.listen`, over TLS where `http.tls_cert` is set.',
+      ),
       v.examples(['http://192.0.2.7:1970']),
     ),
     memory_cache_mib: v.pipe(
@@ -222,6 +224,18 @@ export const configSchema = section({
     ),
   }),
   http: section({
+    tls_cert: v.pipe(
+      v.optional(path),
+      v.description(
+        'PEM file with the certificate of origin and edge, and the chain behind it; with `http.tls_key`. They then speak TLS alone. Read again when it changes.',
+      ),
+      v.examples(['/etc/mirrorball/tls/fullchain.pem']),
+    ),
+    tls_key: v.pipe(
+      v.optional(path),
+      v.description('PEM file with the key of `http.tls_cert`, without a passphrase.'),
+      v.examples(['/etc/mirrorball/tls/privkey.pem']),
+    ),
     idle_timeout_ms: v.pipe(
       v.optional(wholeNumber(100, 3_600_000), 120_000),
       v.description('A connection on which nothing moves for so long is closed.'),

@@ -7,7 +7,7 @@ import { startUploadExpiry } from '../../shared/registry/upload-expiry.ts'
 import { folderReadable, folderWritable } from '../bucket/folder-checks.ts'
 import { createFsUploads } from '../upload/fs-uploads.ts'
 import { nodeHasher } from '../upload/node-hasher.ts'
-import { accessAt, bucketFolder, formatAddress, keepFetchedMs } from '../config/addresses.ts'
+import { accessAt, bucketFolder, keepFetchedMs, tlsFiles } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
 import { startIpfs } from './ipfs.ts'
 import { openBucket } from './open-bucket.ts'
@@ -17,6 +17,7 @@ import { createLog, systemClock, systemRandom } from './system-ports.ts'
 
 export async function startOrigin(config: Config): Promise<Running> {
   const access = accessAt(config, 'origin.listen', config.origin.listen)
+  const tls = tlsFiles(config)
   const log = createLog('origin', config.log.level)
   const folder = bucketFolder(config)
   const measured = await measuredAt(config.origin.metrics_listen)
@@ -44,13 +45,13 @@ export async function startOrigin(config: Config): Promise<Running> {
     push: { allowSparse: config.push.allow_sparse, publisher },
     requestTimeoutMs: config.origin.request_timeout_ms,
   })
-  const serving = await serve({ config, fetch: app.fetch, address: config.origin.listen, measured, log }).catch(
+  const serving = await serve({ config, fetch: app.fetch, address: config.origin.listen, measured, log, tls }).catch(
     async (error: unknown) => {
       await ipfs.stop()
       throw error
     },
   )
-  const url = `http://${formatAddress(serving.address)}`
+  const { url } = serving
   log.info('ready', { url, metrics: serving.metricsUrl, ipfs: ipfs.addresses.join(',') || undefined })
   const expiry = readOnly
     ? undefined

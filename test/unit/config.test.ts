@@ -35,6 +35,8 @@ const samples: Readonly<Record<string, readonly [string, string]>> = {
   'access.read_only': ['true', 'false'],
   'push.allow_sparse': ['true', 'false'],
   'push.names': ['any', 'content-only'],
+  'http.tls_cert': ['/tls/one.pem', '/tls/two.pem'],
+  'http.tls_key': ['/tls/one-key.pem', '/tls/two-key.pem'],
   'log.level': ['debug', 'error'],
 }
 const samplesOf = (path: string) => samples[path] ?? ['201', '202']
@@ -76,7 +78,7 @@ describe.each(settings)('$path', ({ path, option, environment, about, example, d
   })
 
   test('at fault is named by where it came from', async () => {
-    const takesAnyText = ['data_dir', 'bucket.folder', 'bucket.region'].includes(path)
+    const takesAnyText = ['data_dir', 'bucket.folder', 'bucket.region', 'http.tls_cert', 'http.tls_key'].includes(path)
     const bad = takesAnyText ? '' : '\t'
     expect(await faults({ environment: { [environment]: bad } })).toEqual([
       expect.stringContaining(`${environment}: must be`),
