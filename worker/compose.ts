@@ -10,6 +10,7 @@ import { createOriginClient } from '../shared/edge/origin-client.ts'
 import { type BucketAccess, createSignedLinks, type SignedLinks } from '../shared/edge/signed-links.ts'
 import { createViewFinder } from '../shared/edge/view-finder.ts'
 import { bucketReadable } from '../shared/http/health.ts'
+import { createRequestLimit } from '../shared/http/request-limit.ts'
 import type { RegistryApp } from '../shared/http/registry-app.ts'
 import type { Clock } from '../shared/ports/clock.ts'
 import { fetchObjectBy } from '../shared/ports/fetch.ts'
@@ -45,6 +46,7 @@ export function composeEdge(config: WorkerConfig): RegistryApp {
     random: { uuid: () => crypto.randomUUID() },
     access,
     checks: [bucketReadable(bucket)],
+    requestLimit: createRequestLimit(config.REQUESTS_PER_MINUTE, clock),
     bucket,
     links,
     views,

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path'
 import type { AccessRules } from '../../shared/auth/access.ts'
+import { type IpNetwork, parseNetwork } from '../../shared/protocol/ip-address.ts'
 import { bucketName } from '../bucket/bucket-name.ts'
 import type { CertificateFiles } from '../tls/certificate-pair.ts'
 import { ConfigError } from './config-error.ts'
@@ -58,6 +59,11 @@ export function tlsFiles({ http }: Config): CertificateFiles | undefined {
 
 export function formatAddress({ host, port }: ListenAddress): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+/** Whose word on who a client is counts. */
+export function trustedProxies({ http }: Config): readonly IpNetwork[] {
+  return (http.trusted_proxies ?? []).map(parseNetwork).filter((network) => network !== undefined)
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   flag,
   httpUrl,
   listOf,
+  networks,
   originUrl as originUrlRule,
   repositoryPatterns,
   wholeNumber,
@@ -235,6 +236,24 @@ export const configSchema = section({
       v.optional(path),
       v.description('PEM file with the key of `http.tls_cert`, without a passphrase.'),
       v.examples(['/etc/mirrorball/tls/privkey.pem']),
+    ),
+    trusted_proxies: v.pipe(
+      v.optional(networks),
+      v.description(
+        'Proxies in front of origin and edge, whose `X-Forwarded-For` says who the client is: IP addresses and networks with commas between them. None unless set.',
+      ),
+      v.examples(['127.0.0.1,2001:db8::/32' as unknown as string[]]),
+    ),
+    requests_per_minute: v.pipe(
+      v.optional(wholeNumber(0, 1_000_000)),
+      v.description(
+        'Requests that a client may make to the origin, and as many to the edge; an IPv6 client is its /64. 0: any number. 6000 unless set, and then any number from this machine.',
+      ),
+      v.examples([3000]),
+    ),
+    login_attempts_per_minute: v.pipe(
+      v.optional(wholeNumber(1, 1_000_000), 20),
+      v.description('Logins with a password or a token that a client may try; an IPv6 client is its /64.'),
     ),
     idle_timeout_ms: v.pipe(
       v.optional(wholeNumber(100, 3_600_000), 120_000),

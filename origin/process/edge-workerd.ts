@@ -73,6 +73,10 @@ async function workerVariables(config: Config): Promise<Record<string, string>> 
     MEMORY_CACHE_MIB: String(Math.min(config.edge.memory_cache_mib, largestMemoryCacheMib)),
     BUCKET_TIMEOUT_MS: String(config.edge.bucket_timeout_ms),
     ORIGIN_TIMEOUT_MS: String(config.edge.origin_timeout_ms),
+    ...(config.http.trusted_proxies === undefined ? {} : { TRUSTED_PROXIES: config.http.trusted_proxies.join(',') }),
+    ...(config.http.requests_per_minute === undefined
+      ? {}
+      : { REQUESTS_PER_MINUTE: String(config.http.requests_per_minute) }),
     LOG_LEVEL: config.log.level,
   }
 }

@@ -9,6 +9,7 @@ import { createOriginClient } from '../../shared/edge/origin-client.ts'
 import { createSignedLinks } from '../../shared/edge/signed-links.ts'
 import { createViewFinder } from '../../shared/edge/view-finder.ts'
 import { bucketReadable } from '../../shared/http/health.ts'
+import { createRequestLimit } from '../../shared/http/request-limit.ts'
 import type { Fetch, FetchObject } from '../../shared/ports/fetch.ts'
 import { bucketKey } from '../accounts/bucket-key.ts'
 import { folderReadable } from '../bucket/folder-checks.ts'
@@ -54,6 +55,7 @@ async function startNodeEdge(config: Config): Promise<Running> {
     access,
     checks: [overHttp ? bucketReadable(bucket) : folderReadable(folder)],
     observer: metrics?.requests,
+    requestLimit: createRequestLimit(config.http.requests_per_minute, systemClock),
     bucket,
     links,
     views,

@@ -4,9 +4,12 @@ import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import type { AddressInfo, Socket } from 'node:net'
 import { createServer, type Server, type ServerOptions } from 'node:http'
 import { createServer as createTlsServer, Server as TlsServer } from 'node:https'
+import { clientInfo } from '../../shared/http/client-info.ts'
 import { streamedAnswer, toResponse } from '../../shared/http/answer.ts'
 import { errorAnswer } from '../../shared/http/write-error.ts'
+import type { ClientBindings } from '../../shared/ports/client-info.ts'
 import type { Log } from '../../shared/ports/log.ts'
+import type { IpNetwork } from '../../shared/protocol/ip-address.ts'
 import type { Traffic } from '../metrics/traffic.ts'
 import { cutWhereBroken } from './cut-where-broken.ts'
 import type { ListenAddress } from '../config/schema.ts'
@@ -26,14 +29,16 @@ export interface HttpListener {
  * @param options.idleTimeoutMs after which a connection is closed on which nothing moved, request bodies included
  * @param options.traffic counts what passes
  * @param options.certificate for TLS; without it, plain HTTP
+ * @param options.trustedProxies whose word on who the client is counts
  */
 export async function listenHttp(options: {
-  readonly fetch: (request: Request) => Response | Promise<Response>
+  readonly fetch: (request: Request, bindings: ClientBindings) => Response | Promise<Response>
   readonly address: ListenAddress
   readonly idleTimeoutMs: number
   readonly log: Log
   readonly traffic?: Traffic | undefined
   readonly certificate?: FollowedCertificate | undefined
+  readonly trustedProxies?: readonly IpNetwork[] | undefined
 }): Promise<HttpListener> {
   const listener = getRequestListener(
     async (request, env) => {
@@ -42,7 +47,9 @@ export async function listenHttp(options: {
         return toResponse(errorAnswer(severalHosts, request.method))
       pauseIdleLimit(bindings, options.idleTimeoutMs)
       giveBody(request, bindings)
-      const response = await options.fetch(hasDotSegment(bindings.incoming.url ?? '') ? atRoot(request) : request)
+      const client = clientInfo(request, bindings.incoming.socket.remoteAddress, options.trustedProxies ?? [])
+      const known = hasDotSegment(bindings.incoming.url ?? '') ? atRoot(request) : request
+      const response = await options.fetch(known, { client })
       discardRest(bindings)
       const streamed = streamedAnswer(response)
       if (streamed === undefined) return response

@@ -1,6 +1,7 @@
 // The origin process: takes pushes and answers for everything.
 
 import { createOriginApp } from '../../shared/http/origin-app.ts'
+import { createRequestLimit } from '../../shared/http/request-limit.ts'
 import { findView } from '../../shared/registry/content-view.ts'
 import { createPushBlob } from '../../shared/registry/push-blob.ts'
 import { startUploadExpiry } from '../../shared/registry/upload-expiry.ts'
@@ -38,6 +39,7 @@ export async function startOrigin(config: Config): Promise<Running> {
     access,
     checks: readOnly ? [folderReadable(folder)] : [folderReadable(folder), folderWritable(folder, systemRandom)],
     observer: metrics?.requests,
+    requestLimit: createRequestLimit(config.http.requests_per_minute, systemClock),
     bucket,
     pushBlob,
     fetcher,

@@ -1,7 +1,8 @@
 // What every listening process does the same way: its own listener, and where it is wanted one for its metrics.
 
+import type { ClientBindings } from '../../shared/ports/client-info.ts'
 import type { Log } from '../../shared/ports/log.ts'
-import { formatAddress } from '../config/addresses.ts'
+import { formatAddress, trustedProxies } from '../config/addresses.ts'
 import { ConfigError } from '../config/config-error.ts'
 import type { Config, ListenAddress } from '../config/schema.ts'
 import { createMetrics, type Metrics } from '../metrics/metrics.ts'
@@ -37,7 +38,7 @@ export interface Serving {
 /** Listens; with both listeners or with none. @param options.tls for the main listener; without it, plain HTTP */
 export async function serve(options: {
   readonly config: Config
-  readonly fetch: (request: Request) => Response | Promise<Response>
+  readonly fetch: (request: Request, bindings: ClientBindings) => Response | Promise<Response>
   readonly address: ListenAddress
   readonly measured: MeasuredAt | undefined
   readonly log: Log
@@ -63,6 +64,7 @@ export async function serve(options: {
       log,
       traffic: measured?.metrics.traffic,
       certificate,
+      trustedProxies: trustedProxies(config),
     })
     return {
       address: main.address,

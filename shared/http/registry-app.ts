@@ -2,6 +2,7 @@
 
 import { Hono } from 'hono'
 import { accessRefusal, type AccessRules } from '../auth/access.ts'
+import type { ClientBindings, ClientInfo } from '../ports/client-info.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Random } from '../ports/random.ts'
@@ -9,7 +10,9 @@ import type { ReadinessCheck } from '../ports/readiness.ts'
 import type { RequestObserver } from '../ports/request-observer.ts'
 import { OciError, UpstreamError } from '../protocol/errors.ts'
 import { type Answer, toResponse, withHeaders } from './answer.ts'
+import { clientInfo } from './client-info.ts'
 import { createHealth } from './health.ts'
+import type { RequestLimit } from './request-limit.ts'
 import { parseRoute, rightFor, type Route } from './routes.ts'
 import { errorAnswer } from './write-error.ts'
 
@@ -26,6 +29,7 @@ export interface RegistryRequest {
   readonly query: URLSearchParams
   /** Sent by the client if it is one an id can be, else made here; goes into the log and on to the origin. */
   readonly id: string
+  readonly client: ClientInfo
   /** Lets work go on after the answer, e.g. the filling of a cache. */
   readonly inBackground: (work: Promise<unknown>) => void
   /** Set by the handler. */
@@ -41,12 +45,14 @@ export interface FrameDeps {
   readonly checks: readonly ReadinessCheck[]
   /** Where somebody counts. */
   readonly observer?: RequestObserver | undefined
+  /** How many requests a client may make; undefined: any number. */
+  readonly requestLimit?: RequestLimit | undefined
 }
 
-export type RegistryApp = Hono<{ Bindings: object }>
+export type RegistryApp = Hono<{ Bindings: ClientBindings }>
 
 export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryRequest) => Promise<Answer>): RegistryApp {
-  const { log, clock, random, access, observer } = deps
+  const { log, clock, random, access, observer, requestLimit } = deps
   const health = createHealth(deps)
   const app: RegistryApp = new Hono()
 
@@ -59,9 +65,14 @@ export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryReq
     const started = clock.now()
     const beganAt = observer?.began() ?? 0
     const id = requestId(request, random)
+    // A caller without a network between us and it, such as a test, passes no bindings.
+    const bindings = context.env as ClientBindings | undefined
+    const client = bindings?.client ?? clientInfo(request, undefined, [])
     const logged: { route?: Route; tier: Tier } = { tier: 'none' }
     let answer: Answer
     try {
+      const excess = requestLimit?.(client)
+      if (excess !== undefined) throw excess
       const route = parseRoute(method, path)
       logged.route = route
       const refusal = accessRefusal(access, rightFor(method, route), 'name' in route ? route.name : undefined)
@@ -72,6 +83,7 @@ export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryReq
         route,
         query: new URLSearchParams(query),
         id,
+        client,
         inBackground: (work) => {
           const safe = work.catch((error: unknown) => log.warn('background work failed', { id }, error))
           waitUntil(context, safe)
@@ -90,6 +102,7 @@ export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryReq
     observer?.answered(beganAt, logged.route?.kind ?? 'none', method, answer.status, logged.tier)
     log.info('request', {
       id,
+      client: client.address,
       method,
       route: logged.route?.kind,
       ...describe(logged.route),

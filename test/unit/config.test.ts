@@ -37,6 +37,7 @@ const samples: Readonly<Record<string, readonly [string, string]>> = {
   'push.names': ['any', 'content-only'],
   'http.tls_cert': ['/tls/one.pem', '/tls/two.pem'],
   'http.tls_key': ['/tls/one-key.pem', '/tls/two-key.pem'],
+  'http.trusted_proxies': ['127.0.0.1', '192.0.2.7,2001:db8::/32'],
   'log.level': ['debug', 'error'],
 }
 const samplesOf = (path: string) => samples[path] ?? ['201', '202']

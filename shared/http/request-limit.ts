@@ -1,0 +1,38 @@
+// How many requests a client may make.
+
+import type { ClientInfo } from '../ports/client-info.ts'
+import type { Clock } from '../ports/clock.ts'
+import { OciError } from '../protocol/errors.ts'
+import { customerNetwork, isLoopbackAddress } from '../protocol/ip-address.ts'
+import { createTokenBuckets } from './token-buckets.ts'
+
+/** Why a client may not make another request now; undefined where it may. */
+export type RequestLimit = (client: ClientInfo) => OciError | undefined
+
+/** Of a client on another machine: many images of forty layers at once, and again, are far below it. */
+const defaultPerMinute = 6000
+
+/** @param perMinute 0: no limit. Undefined: a generous one, and none for clients on this machine */
+export function createRequestLimit(perMinute: number | undefined, clock: Clock): RequestLimit {
+  if (perMinute === 0) return () => undefined
+  const most = perMinute ?? defaultPerMinute
+  const limiter = createTokenBuckets({ clock, perMinute: most })
+  return (client) => {
+    if (client.address === undefined) return undefined
+    if (perMinute === undefined && isLoopbackAddress(client.address)) return undefined
+    const taken = limiter.take(clientKey(client))
+    return taken.allowed ? undefined : tooManyRequests(`at most ${most} requests a minute`, taken.retryAfterSeconds)
+  }
+}
+
+/** By what a client is counted: its IPv4 address, or the /64 of its IPv6 address. */
+export function clientKey({ address }: ClientInfo): string {
+  return address === undefined ? 'unknown' : customerNetwork(address)
+}
+
+/** A 429. @param what is allowed, e.g. `at most 20 logins a minute` */
+export function tooManyRequests(what: string, retryAfterSeconds: number): OciError {
+  return new OciError('TOOMANYREQUESTS', `a client may make ${what}; try again in ${retryAfterSeconds} s`, {
+    headers: { 'Retry-After': String(retryAfterSeconds) },
+  })
+}
