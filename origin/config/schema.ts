@@ -251,6 +251,13 @@ export const configSchema = section({
       ),
       v.examples([3000]),
     ),
+    connections_per_client: v.pipe(
+      v.optional(wholeNumber(0, 1_000_000)),
+      v.description(
+        'Connections that a client may have open to a process; an IPv6 client is its /64, and trusted proxies have any number. 0: any number. 1000 unless set, and then any number from this machine.',
+      ),
+      v.examples([500]),
+    ),
     login_attempts_per_minute: v.pipe(
       v.optional(wholeNumber(1, 1_000_000), 20),
       v.description('Logins with a password or a token that a client may try; an IPv6 client is its /64.'),

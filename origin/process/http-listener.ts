@@ -11,12 +11,13 @@ import type { ClientBindings } from '../../shared/ports/client-info.ts'
 import type { Log } from '../../shared/ports/log.ts'
 import type { IpNetwork } from '../../shared/protocol/ip-address.ts'
 import type { Traffic } from '../metrics/traffic.ts'
+import { type ConnectionLimit, limitConnections } from './connection-limit.ts'
 import { cutWhereBroken } from './cut-where-broken.ts'
 import type { ListenAddress } from '../config/schema.ts'
 import { type CertificatePair, leastTlsVersion } from '../tls/certificate-pair.ts'
 import type { FollowedCertificate } from '../tls/followed-certificate.ts'
 import { requestBody } from './request-body.ts'
-import { outsideApp, refuseMalformed, severalHosts } from './malformed-requests.ts'
+import { outsideApp, refuseMalformed, severalHosts, tooManyHeaders } from './malformed-requests.ts'
 
 export interface HttpListener {
   /** With the port that was really taken. */
@@ -30,6 +31,7 @@ export interface HttpListener {
  * @param options.traffic counts what passes
  * @param options.certificate for TLS; without it, plain HTTP
  * @param options.trustedProxies whose word on who the client is counts
+ * @param options.perClient how many connections each may have; without it, any number
  */
 export async function listenHttp(options: {
   readonly fetch: (request: Request, bindings: ClientBindings) => Response | Promise<Response>
@@ -39,12 +41,15 @@ export async function listenHttp(options: {
   readonly traffic?: Traffic | undefined
   readonly certificate?: FollowedCertificate | undefined
   readonly trustedProxies?: readonly IpNetwork[] | undefined
+  readonly perClient?: Omit<ConnectionLimit, 'log'> | undefined
 }): Promise<HttpListener> {
   const listener = getRequestListener(
     async (request, env) => {
       const bindings = env as HttpBindings
       if ((bindings.incoming.headersDistinct['host'] ?? []).length > 1)
         return toResponse(errorAnswer(severalHosts, request.method))
+      if (bindings.incoming.rawHeaders.length > 2 * mostHeaders)
+        return toResponse(errorAnswer(tooManyHeaders(mostHeaders), request.method))
       pauseIdleLimit(bindings, options.idleTimeoutMs)
       giveBody(request, bindings)
       const client = clientInfo(request, bindings.incoming.socket.remoteAddress, options.trustedProxies ?? [])
@@ -61,8 +66,17 @@ export async function listenHttp(options: {
   )
   // A push may take hours; what must not is silence, and `timeout` sees to that. Headers have a limit of their own,
   // which Node would take away with the other. A missing Host is refused by the library, so that the answer is ours.
-  const limits = { requestTimeout: 0, headersTimeout: 60_000, requireHostHeader: false }
+  const headersTimeout = Math.min(longestHeadersMs, options.idleTimeoutMs)
+  const limits = {
+    requestTimeout: 0,
+    headersTimeout,
+    connectionsCheckingInterval: headersTimeout / 4,
+    requireHostHeader: false,
+  }
   const server = createListening(options.certificate, limits)
+  // Node would leave out those that are too many, and let the rest pass for all there is.
+  server.maxHeadersCount = 0
+  if (options.perClient !== undefined) limitConnections(server, { ...options.perClient, log: options.log })
   server.on('request', (incoming, outgoing) => void listener(incoming, outgoing))
   const endHandshakes = watchHandshakes(server)
   refuseMalformed(server)
@@ -78,6 +92,12 @@ export async function listenHttp(options: {
   const { port } = server.address() as AddressInfo
   return { address: { host: options.address.host, port }, drain: (drainMs) => drain(server, drainMs, endHandshakes) }
 }
+
+/** Milliseconds for all headers of a request. */
+const longestHeadersMs = 60_000
+
+/** Headers of a request; clients send a dozen, and each proxy on the way a few more. */
+const mostHeaders = 100
 
 /** Milliseconds for a TLS handshake; the limits of HTTP begin behind it. */
 const handshakeTimeoutMs = 30_000

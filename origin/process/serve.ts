@@ -52,6 +52,7 @@ export async function serve(options: {
     certificate?.stop()
   }
   const { idle_timeout_ms: idleTimeoutMs, drain_ms: drainMs } = config.http
+  const proxies = trustedProxies(config)
   let own: HttpListener | undefined
   try {
     own =
@@ -64,7 +65,8 @@ export async function serve(options: {
       log,
       traffic: measured?.metrics.traffic,
       certificate,
-      trustedProxies: trustedProxies(config),
+      trustedProxies: proxies,
+      perClient: { limit: config.http.connections_per_client, exempt: proxies },
     })
     return {
       address: main.address,
