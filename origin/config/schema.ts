@@ -155,6 +155,13 @@ export const configSchema = section({
       v.optional(wholeNumber(1, 10_000), 50),
       v.description('Largest image that is fetched from IPFS.'),
     ),
+    searches_per_minute: v.pipe(
+      v.optional(wholeNumber(0, 1_000_000)),
+      v.description(
+        'Images that were never seen here, of which a client may make the origin ask others; an IPv6 client is its /64. 0: any number. 20 unless set, and then any number from this machine.',
+      ),
+      v.examples([10]),
+    ),
     keep_fetched_days: v.pipe(
       v.optional(wholeNumber(1, 36_500), 30),
       v.description('Days for which an image that came by its CID is kept after it was last asked for.'),

@@ -1,7 +1,7 @@
 // The origin process: takes pushes and answers for everything.
 
 import { createOriginApp } from '../../shared/http/origin-app.ts'
-import { createRequestLimit } from '../../shared/http/request-limit.ts'
+import { createRequestLimit, createSearchLimit } from '../../shared/http/request-limit.ts'
 import { findView } from '../../shared/registry/content-view.ts'
 import { createPushBlob } from '../../shared/registry/push-blob.ts'
 import { startUploadExpiry } from '../../shared/registry/upload-expiry.ts'
@@ -43,6 +43,7 @@ export async function startOrigin(config: Config): Promise<Running> {
     bucket,
     pushBlob,
     fetcher,
+    searchLimit: createSearchLimit(config.ipfs.searches_per_minute, systemClock),
     views: { find: (name, wait) => findView(viewDeps, name, wait) },
     push: { allowSparse: config.push.allow_sparse, publisher },
     requestTimeoutMs: config.origin.request_timeout_ms,

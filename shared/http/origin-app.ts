@@ -2,6 +2,7 @@
 
 import { isPublic } from '../auth/access.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
+import type { ClientInfo } from '../ports/client-info.ts'
 import { deadline } from '../ports/clock.ts'
 import { orAborted } from '../ports/or-aborted.ts'
 import { blobKey } from '../layout/keys.ts'
@@ -25,6 +26,7 @@ import { versionAnswer } from './json-answer.ts'
 import { listAnswer } from './list-answers.ts'
 import { readBody } from './read-body.ts'
 import { createRegistryApp, type FrameDeps, type RegistryApp, type RegistryRequest } from './registry-app.ts'
+import type { RequestLimit } from './request-limit.ts'
 import { digestInvalid, type RouteOf } from './routes.ts'
 
 export interface OriginDeps extends FrameDeps {
@@ -32,6 +34,8 @@ export interface OriginDeps extends FrameDeps {
   readonly views: Views
   /** Brings what the bucket does not have; undefined where there is nowhere to fetch from. */
   readonly fetcher: ImageFetcher | undefined
+  /** How many images a client may have searched for; undefined: any number. */
+  readonly searchLimit?: RequestLimit | undefined
   readonly pushBlob: PushBlob
   /** Longest time in milliseconds until an answer begins, for all but requests that carry a blob: those have the listener's idle limit. */
   readonly requestTimeoutMs: number
@@ -41,14 +45,21 @@ export interface OriginDeps extends FrameDeps {
 /** The spec wants 10 at least. */
 const tagsAtOnce = 100
 
-export function createOriginApp(deps: OriginDeps): RegistryApp {
-  return createRegistryApp(deps, async (request) => {
+export function createOriginApp(common: OriginDeps): RegistryApp {
+  return createRegistryApp(common, async (request) => {
+    const deps = { ...common, fetcher: searchingFor(request.client, common) }
     if (carriesBlob(request)) {
       return answer(deps, request, undefined, { signal: request.request.signal })
     }
     const manifest = request.method === 'PUT' ? await readManifestBody(deps, request.request) : undefined
     return within(deps, request.request, slowBucket(deps), (wait) => answer(deps, request, manifest, wait))
   })
+}
+
+/** The fetcher as this client may use it. */
+function searchingFor(client: ClientInfo, { fetcher, searchLimit }: OriginDeps): ImageFetcher | undefined {
+  if (fetcher === undefined || searchLimit === undefined) return fetcher
+  return { ...fetcher, image: (root, wait) => fetcher.image(root, wait, () => searchLimit(client)) }
 }
 
 /** Such a request may take as long as its bytes keep coming, which is the listener's to see. */

@@ -1,4 +1,4 @@
-// How many requests a client may make.
+// How often a client may ask.
 
 import type { ClientInfo } from '../ports/client-info.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -10,18 +10,36 @@ import { createTokenBuckets } from './token-buckets.ts'
 export type RequestLimit = (client: ClientInfo) => OciError | undefined
 
 /** Of a client on another machine: many images of forty layers at once, and again, are far below it. */
-const defaultPerMinute = 6000
+const defaultRequests = 6000
+
+/** Of a client on another machine: a search may last half a minute, and all together have 64 at a time. */
+const defaultSearches = 20
 
 /** @param perMinute 0: no limit. Undefined: a generous one, and none for clients on this machine */
 export function createRequestLimit(perMinute: number | undefined, clock: Clock): RequestLimit {
+  return createClientLimit({ perMinute, unlessSet: defaultRequests, what: 'requests', clock })
+}
+
+/** Of images that were never seen here. @param perMinute as with `createRequestLimit` */
+export function createSearchLimit(perMinute: number | undefined, clock: Clock): RequestLimit {
+  return createClientLimit({ perMinute, unlessSet: defaultSearches, what: 'searches on IPFS', clock })
+}
+
+function createClientLimit(deps: {
+  readonly perMinute: number | undefined
+  readonly unlessSet: number
+  readonly what: string
+  readonly clock: Clock
+}): RequestLimit {
+  const { perMinute, unlessSet, what, clock } = deps
   if (perMinute === 0) return () => undefined
-  const most = perMinute ?? defaultPerMinute
+  const most = perMinute ?? unlessSet
   const limiter = createTokenBuckets({ clock, perMinute: most })
   return (client) => {
     if (client.address === undefined) return undefined
     if (perMinute === undefined && isLoopbackAddress(client.address)) return undefined
     const taken = limiter.take(clientKey(client))
-    return taken.allowed ? undefined : tooManyRequests(`at most ${most} requests a minute`, taken.retryAfterSeconds)
+    return taken.allowed ? undefined : tooManyRequests(`at most ${most} ${what} a minute`, taken.retryAfterSeconds)
   }
 }
 
