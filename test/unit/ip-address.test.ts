@@ -58,10 +58,10 @@ test('what Node takes for an address is one, in the spelling that it has there',
 })
 
 test('any text is an address with Node where it is one here', () => {
-  const text = fc.string({ unit: fc.constantFrom(...'0123456789abf:.[]%'.split('')), maxLength: 20 })
+  const text = fc.string({ unit: fc.constantFrom(...'0123456789abf:.[]'.split('')), maxLength: 20 })
   fc.assert(
     fc.property(text, (each) => {
-      const bare = /^\[(.*)\](?::\d+)?$/.exec(each)?.[1] ?? /^([\d.]+):\d+$/.exec(each)?.[1] ?? each
+      const bare = /^\[(.*)\](?::\d{1,5})?$/.exec(each)?.[1] ?? /^([\d.]+):\d{1,5}$/.exec(each)?.[1] ?? each
       expect(canonicalAddress(each) !== undefined).toBe(isIP(bare) !== 0)
     }),
     { numRuns: 2000 },
