@@ -12,46 +12,11 @@ import {
   startClients,
 } from '../support/clients/image-clients.ts'
 import { describeWith } from '../support/clients/programs.ts'
+import { says } from '../support/clients/refusals.ts'
 import { type ClosedFaces, passwords, startClosedFaces } from '../support/closed-faces.ts'
 import { faceNames } from '../support/faces.ts'
 import { makeImage, type TestImage } from '../support/image.ts'
 import { temporaryFolder } from '../support/stack.ts'
-
-const ofContainersImage = {
-  wrongPassword: /invalid username\/password/,
-  unauthorized: /unauthorized: authentication required/,
-  denied: /denied: requested access to the resource is denied|403 \(Forbidden\)/,
-}
-
-/** What each says; of an answer to a HEAD there is the status alone. */
-const says: Readonly<
-  Record<ImageClientName, { readonly wrongPassword: RegExp; readonly unauthorized: RegExp; readonly denied: RegExp }>
-> = {
-  skopeo: ofContainersImage,
-  podman: ofContainersImage,
-  buildah: ofContainersImage,
-  crane: {
-    wrongPassword: /UNAUTHORIZED: incorrect username or password/,
-    unauthorized: /UNAUTHORIZED: authentication required/,
-    denied: /DENIED: requested access to the resource is denied|403 Forbidden/,
-  },
-  docker: {
-    wrongPassword: /unauthorized: incorrect username or password/,
-    unauthorized: /unauthorized: authentication required/,
-    denied: /denied: requested access to the resource is denied/,
-  },
-  ctr: {
-    wrongPassword: /failed to fetch oauth token: unexpected status: 401 Unauthorized/,
-    unauthorized: /401 Unauthorized|authorization failed/,
-    denied: /403 Forbidden/,
-  },
-  regctl: { wrongPassword: /unauthorized/, unauthorized: /unauthorized/, denied: /unauthorized \[http 403\]/ },
-  oras: {
-    wrongPassword: /unauthorized: incorrect username or password/,
-    unauthorized: /unauthorized: authentication required/,
-    denied: /denied: requested access to the resource is denied|403: Forbidden/,
-  },
-}
 
 describeWith(neededFor(imageClientNames), 'at a registry with users', () => {
   let faces: ClosedFaces
