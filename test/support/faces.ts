@@ -1,7 +1,7 @@
 // One registry with every face that pulls can come to, over one bucket: the origin, an edge on Node and one in workerd.
 
 import { blobsSent, watchBlobTraffic } from './blob-traffic.ts'
-import { anyPorts, type EdgeRuntime, type Part, startPart, temporaryFolder } from './stack.ts'
+import { anyPorts, type EdgeRuntime, type LogLine, type Part, startPart, temporaryFolder } from './stack.ts'
 
 export const faceNames = ['origin', 'edge on Node', 'edge in workerd'] as const
 
@@ -16,6 +16,10 @@ export interface Faces {
    *   redirect to the bucket, which then handed it out
    */
   readonly watchBlobs: (face: Face) => () => readonly string[]
+  readonly dataFolder: string
+  readonly log: (face: Face) => readonly LogLine[]
+  /** Ends one face alone. */
+  readonly end: (face: Face) => Promise<void>
   readonly stop: () => Promise<void>
 }
 
@@ -59,6 +63,11 @@ export async function startFaces(
           const handedOut = new Set(traffic.handedOut().map(({ digest }) => digest))
           return traffic.redirected().filter((digest) => handedOut.has(digest))
         }
+      },
+      dataFolder: data.path,
+      log: (face) => parts[face].log,
+      async end(face) {
+        await parts[face].stop()
       },
       stop,
     }

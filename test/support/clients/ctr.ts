@@ -7,6 +7,8 @@ import { withArchive } from './layout-archive.ts'
 
 export async function startCtr(): Promise<ImageClient> {
   const { ctr, contentStore, stop } = await startContainerd()
+  /** It remembers nobody: each command is told. */
+  let account: readonly string[] = []
 
   const forgetAll = async () => {
     const names = (await ctr('images', 'ls', '--quiet')).split('\n').filter((name) => name !== '')
@@ -20,12 +22,12 @@ export async function startCtr(): Promise<ImageClient> {
     await withArchive(folder, (archive) =>
       ctr('images', 'import', '--all-platforms', '--no-unpack', '--base-name=imported', archive),
     )
-    await ctr('images', 'push', '--plain-http', reference, 'imported:latest')
+    await ctr('images', 'push', '--plain-http', ...account, reference, 'imported:latest')
   }
 
   const pull = async (reference: string, ...options: readonly string[]) => {
     await forgetAll()
-    await ctr('images', 'pull', '--plain-http', '--snapshotter=native', ...options, reference)
+    await ctr('images', 'pull', '--plain-http', '--snapshotter=native', ...account, ...options, reference)
     const [, line = ''] = (await ctr('images', 'ls', `name==${reference}`)).split('\n')
     const [, , digest = ''] = line.split(/\s+/)
     return digest
@@ -36,6 +38,16 @@ export async function startCtr(): Promise<ImageClient> {
     pull: async (reference) => readImage(contentStore, await pull(reference)),
     pushIndex: push,
     pullIndex: async (reference) => readIndex(contentStore, await pull(reference, '--all-platforms')),
+    async login(_host, user, password) {
+      account = ['--user', `${user}:${password}`]
+    },
+    async signOut() {
+      account = []
+    },
+    async useToken(_host, { kind, text }) {
+      if (kind === 'access') throw new Error('ctr is given no access tokens')
+      account = ['--refresh', text]
+    },
     stop,
   }
 }

@@ -13,7 +13,7 @@ interface Inspected {
 }
 
 export async function startDocker(): Promise<ImageClient> {
-  const { docker, stop } = await startDockerd()
+  const { docker, credentials, stop } = await startDockerd()
 
   const push = async (image: TestImage, reference: string) => {
     const loaded = `loaded:${image.manifest.digest.slice('sha256:'.length, 20)}`
@@ -62,6 +62,10 @@ export async function startDocker(): Promise<ImageClient> {
         indexDigest = pulled.digest
       }
       return { indexDigest, diffIds }
+    },
+    ...credentials,
+    async login(host, user, password) {
+      await docker('login', `--username=${user}`, `--password=${password}`, host)
     },
     stop,
   }

@@ -1,13 +1,16 @@
 // A Docker daemon: its folders, socket and containerd are under one temporary folder.
 
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { temporaryFolder } from '../stack.ts'
 import { startDaemon } from './daemon.ts'
 import { runClient } from './programs.ts'
+import { createCredentialFile, type CredentialFile } from './sign-in.ts'
 
 export interface Dockerd {
   /** Runs the docker CLI against this daemon; returns what it printed. */
   readonly docker: (...args: readonly string[]) => Promise<string>
+  readonly credentials: CredentialFile
   /** Ends the daemon and removes everything it kept. */
   readonly stop: () => Promise<void>
 }
@@ -17,8 +20,9 @@ export async function startDockerd(): Promise<Dockerd> {
   const at = (name: string) => join(folder.path, name)
   const socket = `unix://${at('docker.sock')}`
   // Credentials and contexts of whoever runs the tests stay out of it.
-  const environment = { DOCKER_CONFIG: at('config') }
-  const docker = (...args: readonly string[]) => runClient('docker', ['-H', socket, ...args], environment)
+  await mkdir(at('config'))
+  const credentials = await createCredentialFile(at('config'))
+  const docker = (...args: readonly string[]) => runClient('docker', ['-H', socket, ...args], credentials.environment)
   try {
     const stop = await startDaemon(
       'dockerd',
@@ -37,6 +41,7 @@ export async function startDockerd(): Promise<Dockerd> {
     )
     return {
       docker,
+      credentials,
       async stop() {
         await stop()
         await folder.remove()

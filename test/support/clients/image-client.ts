@@ -2,9 +2,10 @@
 
 import type { TestImage, TestIndex } from '../image.ts'
 import type { PulledImage, PulledIndex } from '../oci-layout.ts'
+import type { SignIn } from './sign-in.ts'
 
 /** References are HOST:PORT/NAME:TAG. A pull starts from nothing and leaves nothing for the next one to find. */
-export interface ImageClient {
+export interface ImageClient extends SignIn {
   push(image: TestImage, reference: string): Promise<void>
   /** @returns what the client then has, after it or we compared each file with its digest */
   pull(reference: string): Promise<PulledImage>

@@ -7,45 +7,79 @@ import { layoutDigest, readImage, readIndex } from '../oci-layout.ts'
 import { temporaryFolder } from '../stack.ts'
 import type { ImageClient } from './image-client.ts'
 import { runClient } from './programs.ts'
+import { createCredentialFile, type SignIn } from './sign-in.ts'
 
 type Copy = (reference: string, layout: string) => Promise<string>
 
 /** Commands of one client. The layout's image or index is tagged `latest`. */
-interface Commands {
+interface Commands extends SignIn {
   readonly push: Copy
   readonly pull: Copy
 }
 
 export async function startSkopeo(): Promise<ImageClient> {
   const folder = await temporaryFolder()
+  const credentials = await createCredentialFile(folder.path)
   // skopeo remembers which registry has which blob. Its memory goes into our folder, except for root, whose is the
   // machine's; that may turn an upload into a mount, as it does for users.
-  const environment = { HOME: folder.path, XDG_DATA_HOME: folder.path }
-  const copy = (...args: readonly string[]) =>
-    runClient('skopeo', ['--insecure-policy', 'copy', '--all', '--preserve-digests', ...args], environment)
+  const environment = { HOME: folder.path, XDG_DATA_HOME: folder.path, ...credentials.environment }
+  const skopeo = (...args: readonly string[]) => runClient('skopeo', ['--insecure-policy', ...args], environment)
+  /** It reads no access token from a file. */
+  let accessToken: string | undefined
+  const copy = (side: 'src' | 'dest', ...args: readonly string[]) =>
+    skopeo(
+      ...['copy', '--all', '--preserve-digests', `--${side}-tls-verify=false`],
+      ...(accessToken === undefined ? [] : [`--${side}-registry-token=${accessToken}`]),
+      ...args,
+    )
   return layoutClient(folder, {
-    push: (reference, layout) => copy('--dest-tls-verify=false', `oci:${layout}:latest`, `docker://${reference}`),
-    pull: (reference, layout) => copy('--src-tls-verify=false', `docker://${reference}`, `oci:${layout}:latest`),
+    push: (reference, layout) => copy('dest', `oci:${layout}:latest`, `docker://${reference}`),
+    pull: (reference, layout) => copy('src', `docker://${reference}`, `oci:${layout}:latest`),
+    async login(host, user, password) {
+      await skopeo('login', '--tls-verify=false', `--username=${user}`, `--password=${password}`, host)
+    },
+    async signOut() {
+      accessToken = undefined
+      await credentials.signOut()
+    },
+    async useToken(host, token) {
+      if (token.kind === 'access') accessToken = token.text
+      else await credentials.useToken(host, token)
+    },
   })
 }
 
 export async function startCrane(): Promise<ImageClient> {
   const folder = await temporaryFolder()
+  const credentials = await createCredentialFile(folder.path)
   const crane = (...args: readonly string[]) =>
-    runClient('crane', [...args, '--insecure'], { HOME: folder.path, DOCKER_CONFIG: folder.path })
+    runClient('crane', [...args, '--insecure'], { HOME: folder.path, ...credentials.environment })
   return layoutClient(folder, {
     push: (reference, layout) => crane('push', layout, reference),
     pull: (reference, layout) => crane('pull', '--format=oci', reference, layout),
+    ...credentials,
+    async login(host, user, password) {
+      await crane('auth', 'login', host, `--username=${user}`, `--password=${password}`)
+    },
   })
 }
 
 export async function startRegctl(): Promise<ImageClient> {
   const folder = await temporaryFolder()
-  const copy = (reference: string, ...args: readonly string[]) =>
-    runClient('regctl', ['image', 'copy', ...regctlPlainHttp(reference), ...args], { HOME: folder.path })
+  const credentials = await createCredentialFile(folder.path)
+  const regctl = (reference: string, ...args: readonly string[]) =>
+    runClient('regctl', [...args, ...regctlPlainHttp(reference)], { HOME: folder.path, ...credentials.environment })
   return layoutClient(folder, {
-    push: (reference, layout) => copy(reference, `ocidir://${layout}:latest`, reference),
-    pull: (reference, layout) => copy(reference, reference, `ocidir://${layout}:latest`),
+    push: (reference, layout) => regctl(reference, 'image', 'copy', `ocidir://${layout}:latest`, reference),
+    pull: (reference, layout) => regctl(reference, 'image', 'copy', reference, `ocidir://${layout}:latest`),
+    ...credentials,
+    async login(host, user, password) {
+      await regctl(`${host}/`, 'registry', 'login', `--user=${user}`, `--pass=${password}`, host)
+    },
+    async signOut() {
+      await credentials.signOut()
+      await rm(join(folder.path, '.regctl'), { recursive: true, force: true })
+    },
   })
 }
 
@@ -56,16 +90,22 @@ export function regctlPlainHttp(reference: string): readonly string[] {
 
 export async function startOras(): Promise<ImageClient> {
   const folder = await temporaryFolder()
-  const copy = (...args: readonly string[]) => runClient('oras', ['copy', ...args], { HOME: folder.path })
+  const credentials = await createCredentialFile(folder.path)
+  const oras = (...args: readonly string[]) =>
+    runClient('oras', args, { HOME: folder.path, ...credentials.environment })
   return layoutClient(folder, {
-    push: (reference, layout) => copy('--from-oci-layout', '--to-plain-http', `${layout}:latest`, reference),
-    pull: (reference, layout) => copy('--from-plain-http', '--to-oci-layout', reference, `${layout}:latest`),
+    push: (reference, layout) => oras('copy', '--from-oci-layout', '--to-plain-http', `${layout}:latest`, reference),
+    pull: (reference, layout) => oras('copy', '--from-plain-http', '--to-oci-layout', reference, `${layout}:latest`),
+    ...credentials,
+    async login(host, user, password) {
+      await oras('login', '--plain-http', `--username=${user}`, `--password=${password}`, host)
+    },
   })
 }
 
 function layoutClient(
   folder: { readonly path: string; readonly remove: () => Promise<void> },
-  { push, pull }: Commands,
+  { push, pull, ...signIn }: Commands,
 ): ImageClient {
   const pulled = async <Read>(reference: string, read: (layout: string, digest: string) => Promise<Read>) => {
     const layout = await mkdtemp(join(folder.path, 'pulled-'))
@@ -85,6 +125,7 @@ function layoutClient(
       await push(reference, index.folder)
     },
     pullIndex: (reference) => pulled(reference, readIndex),
+    ...signIn,
     stop: folder.remove,
   }
 }

@@ -6,6 +6,7 @@ import { temporaryFolder } from '../stack.ts'
 import type { ImageClient } from './image-client.ts'
 import { withArchive } from './layout-archive.ts'
 import { type Client, runClient } from './programs.ts'
+import { createCredentialFile, type CredentialFile } from './sign-in.ts'
 
 /** What `images --format json` and `inspect` say in different words. */
 interface Stored {
@@ -17,6 +18,7 @@ interface Stored {
 interface Tool {
   /** Runs one command; returns what it printed. */
   readonly run: (...args: readonly string[]) => Promise<string>
+  readonly credentials: CredentialFile
   readonly stop: () => Promise<void>
 }
 
@@ -45,13 +47,15 @@ export async function startBuildah(): Promise<ImageClient> {
 export async function startTool(client: Client & ('podman' | 'buildah')): Promise<Tool> {
   const folder = await temporaryFolder()
   const storage = [`--root=${folder.path}/root`, `--runroot=${folder.path}/run`, '--storage-driver=vfs']
+  const credentials = await createCredentialFile(folder.path)
   return {
-    run: (...args) => runClient(client, [...storage, ...args], { HOME: folder.path }),
+    run: (...args) => runClient(client, [...storage, ...args], { HOME: folder.path, ...credentials.environment }),
+    credentials,
     stop: folder.remove,
   }
 }
 
-function storageClient({ run, stop }: Tool, stored: (reference: string) => Promise<Stored>): ImageClient {
+function storageClient({ run, credentials, stop }: Tool, stored: (reference: string) => Promise<Stored>): ImageClient {
   const pull = async (reference: string, ...options: readonly string[]) => {
     await run('rmi', '--all', '--force')
     await run('pull', '--quiet', '--tls-verify=false', ...options, reference)
@@ -81,6 +85,10 @@ function storageClient({ run, stop }: Tool, stored: (reference: string) => Promi
         indexDigest = pulled.digest
       }
       return { indexDigest, diffIds }
+    },
+    ...credentials,
+    async login(host, user, password) {
+      await run('login', '--tls-verify=false', `--username=${user}`, `--password=${password}`, host)
     },
     stop,
   }
