@@ -9,6 +9,7 @@ export type Face = (typeof faceNames)[number]
 
 export interface Faces {
   readonly url: (face: Face) => string
+  readonly dataFolder: string
   /**
    * Watches a face from now on.
    *
@@ -19,9 +20,10 @@ export interface Faces {
   readonly stop: () => Promise<void>
 }
 
-export async function startFaces(): Promise<Faces> {
+/** @param settings of all parts, as options of the command line, beside those for folder, runtime and ports */
+export async function startFaces(settings: Readonly<Record<string, string>> = {}): Promise<Faces> {
   const data = await temporaryFolder()
-  const options = { 'data-dir': data.path, ...anyPorts }
+  const options = { 'data-dir': data.path, ...anyPorts, ...settings }
   const started: Part[] = []
   const stop = async () => {
     for (const part of started.toReversed()) await part.stop()
@@ -44,6 +46,7 @@ export async function startFaces(): Promise<Faces> {
     }
     return {
       url: (face) => parts[face].url,
+      dataFolder: data.path,
       watchBlobs(face) {
         if (face === 'origin') return blobsSent(origin.log)
         const traffic = watchBlobTraffic((part) => (part === 'edge' ? parts[face] : bucket).log)
