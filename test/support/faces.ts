@@ -9,6 +9,7 @@ export type Face = (typeof faceNames)[number]
 
 export interface Faces {
   readonly url: (face: Face) => string
+  readonly dataFolder: string
   /**
    * Watches a face from now on.
    *
@@ -16,7 +17,6 @@ export interface Faces {
    *   redirect to the bucket, which then handed it out
    */
   readonly watchBlobs: (face: Face) => () => readonly string[]
-  readonly dataFolder: string
   readonly log: (face: Face) => readonly LogLine[]
   /** Ends one face alone. */
   readonly end: (face: Face) => Promise<void>
@@ -56,6 +56,7 @@ export async function startFaces(
     }
     return {
       url: (face) => parts[face].url,
+      dataFolder: data.path,
       watchBlobs(face) {
         if (face === 'origin') return blobsSent(origin.log)
         const traffic = watchBlobTraffic((part) => (part === 'edge' ? parts[face] : bucket).log)
@@ -64,7 +65,6 @@ export async function startFaces(
           return traffic.redirected().filter((digest) => handedOut.has(digest))
         }
       },
-      dataFolder: data.path,
       log: (face) => parts[face].log,
       async end(face) {
         await parts[face].stop()
