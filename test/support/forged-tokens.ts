@@ -17,7 +17,8 @@ export interface OwnKey {
 
 /** The key that an origin signs with. */
 export async function ownKey(dataFolder: string): Promise<OwnKey> {
-  const jwk = JSON.parse(await readFile(join(dataFolder, 'accounts', 'token-key.json'), 'utf8')) as JWK
+  const file = await readFile(join(dataFolder, 'accounts', 'token-key.json'), 'utf8')
+  const { current: jwk } = JSON.parse(file) as { current: JWK }
   const { d: _, ...published } = jwk
   return { id: jwk.kid ?? '', key: (await importJWK(jwk, 'ES256')) as Key, published }
 }
