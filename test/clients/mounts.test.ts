@@ -107,7 +107,7 @@ describeWith(neededFor(clientNames), 'a layer of another repository', () => {
         const scopes = [`repository:${to}:pull,push`, `repository:team/raw/${slug}:pull`]
         const token = await tokenFor(faces.url(face), user, passwords[user], scopes)
         const query = new URLSearchParams({ mount: layer ?? '', from: `team/raw/${slug}` })
-        const response = await fetch(`${faces.url(face)}/v2/${to}/blobs/uploads/?${query}`, {
+        const response = await fetch(`${faces.url(face)}/v2/${to}/blobs/uploads/?${query.toString()}`, {
           method: 'POST',
           headers: { Authorization: `Bearer ${token}` },
         })

@@ -2,7 +2,7 @@
 // that was issued before.
 
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { referenceAt } from '../support/clients/image-client.ts'
 import {
   type ImageClientName,

@@ -110,8 +110,8 @@ export async function tokenFor(
   password: string,
   scopes: readonly string[],
 ): Promise<string> {
-  const query = new URLSearchParams(scopes.map((scope) => ['scope', scope]))
-  const response = await fetch(`${url}/token?${query}`, {
+  const query = new URLSearchParams(scopes.map((scope): [string, string] => ['scope', scope]))
+  const response = await fetch(`${url}/token?${query.toString()}`, {
     headers: { Authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` },
   })
   return ((await response.json()) as { token: string }).token

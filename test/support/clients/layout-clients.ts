@@ -28,7 +28,10 @@ export async function startSkopeo(): Promise<ImageClient> {
   let accessToken: string | undefined
   const copy = (side: 'src' | 'dest', ...args: readonly string[]) =>
     skopeo(
-      ...['copy', '--all', '--preserve-digests', `--${side}-tls-verify=false`],
+      'copy',
+      '--all',
+      '--preserve-digests',
+      `--${side}-tls-verify=false`,
       ...(accessToken === undefined ? [] : [`--${side}-registry-token=${accessToken}`]),
       ...args,
     )
