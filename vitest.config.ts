@@ -26,7 +26,7 @@ export default defineConfig({
       {
         test: {
           name: 'processes',
-          include: ['test/{build,e2e,fault,interop,pitfalls,clients}/**/*.test.ts'],
+          include: ['test/{build,e2e,fault,interop,pitfalls,clients,conformance}/**/*.test.ts'],
           testTimeout: slow,
           hookTimeout: slow,
         },

@@ -11,6 +11,7 @@ import { createOriginClient } from '../shared/edge/origin-client.ts'
 import { type BucketAccess, createSignedLinks, type SignedLinks } from '../shared/edge/signed-links.ts'
 import { createViewFinder } from '../shared/edge/view-finder.ts'
 import { bucketReadable } from '../shared/http/health.ts'
+import { createRequestLimit } from '../shared/http/request-limit.ts'
 import type { RegistryApp } from '../shared/http/registry-app.ts'
 import type { Clock } from '../shared/ports/clock.ts'
 import { fetchObjectBy } from '../shared/ports/fetch.ts'
@@ -51,6 +52,7 @@ export function composeEdge(config: WorkerConfig): RegistryApp {
     access,
     auth: createEdgeAuthentication({ access, bucket, clock, log, timeoutMs: config.BUCKET_TIMEOUT_MS }),
     checks: [bucketReadable(bucket)],
+    requestLimit: createRequestLimit(config.REQUESTS_PER_MINUTE, clock),
     bucket,
     links,
     views,

@@ -2,7 +2,7 @@
 
 import * as v from 'valibot'
 import { accessRulesSchema } from '../shared/auth/access.ts'
-import { flag, httpUrl, originUrl, repositoryPatterns, wholeNumber } from '../shared/config/rules.ts'
+import { flag, httpUrl, networks, originUrl, repositoryPatterns, wholeNumber } from '../shared/config/rules.ts'
 import { logLevels } from '../shared/ports/log.ts'
 
 const text = v.pipe(v.string('must be a text'), v.minLength(1, 'must not be empty'))
@@ -29,6 +29,8 @@ const bindingsSchema = v.object({
   MEMORY_CACHE_MIB: v.optional(wholeNumber(1, 96), 16),
   BUCKET_TIMEOUT_MS: v.optional(wholeNumber(1, 600_000), 10_000),
   ORIGIN_TIMEOUT_MS: v.optional(wholeNumber(1, 600_000), 60_000),
+  TRUSTED_PROXIES: v.optional(networks),
+  REQUESTS_PER_MINUTE: v.optional(wholeNumber(0, 1_000_000)),
   LOG_LEVEL: v.optional(v.picklist(logLevels, `must be one of ${logLevels.join(', ')}`), 'info'),
 })
 

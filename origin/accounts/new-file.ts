@@ -1,7 +1,7 @@
-// A file that is made once and is never seen half written.
+// Files that are never seen half written.
 
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, rm } from 'node:fs/promises'
+import { link, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /**
@@ -26,6 +26,21 @@ export async function writeNewFile(file: string, text: string): Promise<boolean>
   }
   await syncFolder(dirname(file))
   return true
+}
+
+/** Writes a file anew, readable by its owner alone. Whoever reads it has the old text or the new one, also after a crash. */
+export async function replaceFile(file: string, text: string): Promise<void> {
+  const fresh = `${file}.${randomBytes(8).toString('hex')}`
+  const handle = await open(fresh, 'wx', 0o600)
+  try {
+    await handle.writeFile(text)
+    await handle.sync()
+    await rename(fresh, file)
+  } finally {
+    await handle.close()
+    await rm(fresh, { force: true })
+  }
+  await syncFolder(dirname(file))
 }
 
 /** Makes the names in a folder durable. */

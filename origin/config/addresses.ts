@@ -2,7 +2,9 @@
 
 import { join } from 'node:path'
 import type { AccessRules } from '../../shared/auth/access.ts'
+import { type IpNetwork, parseNetwork } from '../../shared/protocol/ip-address.ts'
 import { bucketName } from '../bucket/bucket-name.ts'
+import type { CertificateFiles } from '../tls/certificate-pair.ts'
 import { ConfigError } from './config-error.ts'
 import type { Config, ListenAddress } from './schema.ts'
 
@@ -50,11 +52,33 @@ export function bucketUrl(config: Config, listening: ListenAddress = config.buck
 }
 
 export function originUrl(config: Config): string {
-  return config.edge.origin_url ?? `http://${formatAddress(config.origin.listen)}`
+  return config.edge.origin_url ?? `${schemeOf(config)}://${formatAddress(config.origin.listen)}`
+}
+
+/** What origin and edge speak. */
+function schemeOf({ http }: Config): 'http' | 'https' {
+  return http.tls_cert === undefined ? 'http' : 'https'
+}
+
+/** The certificate of origin and edge; undefined: they speak plain HTTP. @throws ConfigError where half of it is set */
+export function tlsFiles({ http }: Config): CertificateFiles | undefined {
+  const { tls_cert: certFile, tls_key: keyFile } = http
+  if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile }
+  if (certFile === undefined && keyFile === undefined) return undefined
+  const [missing, given] = keyFile === undefined ? ['tls_key', 'tls_cert'] : ['tls_cert', 'tls_key']
+  const option = missing.replace('_', '-')
+  throw new ConfigError([
+    `http.${missing}: must be set, because http.${given} is (--http-${option}, MIRRORBALL_HTTP_${missing.toUpperCase()})`,
+  ])
 }
 
 export function formatAddress({ host, port }: ListenAddress): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+/** Whose word on who a client is counts. */
+export function trustedProxies({ http }: Config): readonly IpNetwork[] {
+  return (http.trusted_proxies ?? []).map(parseNetwork).filter((network) => network !== undefined)
 }
 
 /**
@@ -69,6 +93,7 @@ export function accessAt(config: Config, path: string, address: ListenAddress): 
     const { delete: mayDelete = loopback, fetch = loopback, private: closed, read_only: readOnly } = config.access
     const { htpasswd, rules, groups, service } = config.access
     const users = config.access.users ?? (htpasswd === undefined ? undefined : 'push')
+    const { immutable_tags: immutableTags } = config.access
     return {
       anonymous,
       ...(users === undefined ? {} : { users }),
@@ -79,6 +104,7 @@ export function accessAt(config: Config, path: string, address: ListenAddress): 
       fetch,
       ...(readOnly ? { readOnly } : {}),
       ...(closed === undefined ? {} : { private: closed }),
+      ...(immutableTags === undefined ? {} : { immutableTags }),
     }
   }
   throw new ConfigError([

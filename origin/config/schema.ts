@@ -8,8 +8,10 @@ import {
   flag,
   httpUrl,
   listOf,
+  networks,
   originUrl as originUrlRule,
   repositoryPatterns,
+  tagPatterns,
   wholeNumber,
 } from '../../shared/config/rules.ts'
 import { logLevels } from '../../shared/ports/log.ts'
@@ -122,6 +124,13 @@ export const configSchema = section({
       ),
       v.examples(['/etc/mirrorball/htpasswd']),
     ),
+    immutable_tags: v.pipe(
+      v.optional(tagPatterns),
+      v.description(
+        'Tags that nobody may move or delete once they are there: `NAME:TAG` with commas between them, where NAME is a pattern as of `access.private`, and `*` in TAG stands for any part.',
+      ),
+      v.examples(['team/**:v*,app:1.*' as unknown as string[]]),
+    ),
   }),
   push: section({
     allow_sparse: v.pipe(
@@ -184,6 +193,13 @@ export const configSchema = section({
       v.optional(wholeNumber(1, 10_000), 50),
       v.description('Largest image that is fetched from IPFS.'),
     ),
+    searches_per_minute: v.pipe(
+      v.optional(wholeNumber(0, 1_000_000)),
+      v.description(
+        'Images that were never seen here, of which a client may make the origin ask others; an IPv6 client is its /64. 0: any number. 20 unless set, and then any number from this machine.',
+      ),
+      v.examples([10]),
+    ),
     keep_fetched_days: v.pipe(
       v.optional(wholeNumber(1, 36_500), 30),
       v.description('Days for which an image that came by its CID is kept after it was last asked for.'),
@@ -235,7 +251,9 @@ export const configSchema = section({
     ),
     origin_url: v.pipe(
       v.optional(originUrlRule),
-      v.description('Where the edge finds the origin. Default: `http://<origin.listen>`.'),
+      v.description(
+        'Where the edge finds the origin. Default: `origin.listen`, over TLS where `http.tls_cert` is set.',
+      ),
       v.examples(['http://192.0.2.7:1970']),
     ),
     memory_cache_mib: v.pipe(
@@ -252,6 +270,46 @@ export const configSchema = section({
     ),
   }),
   http: section({
+    tls_cert: v.pipe(
+      v.optional(path),
+      v.description(
+        'PEM file with the certificate of origin and edge, and the chain behind it; with `http.tls_key`. They then speak TLS alone. Read again when it changes.',
+      ),
+      v.examples(['/etc/mirrorball/tls/fullchain.pem']),
+    ),
+    tls_key: v.pipe(
+      v.optional(path),
+      v.description('PEM file with the key of `http.tls_cert`, without a passphrase.'),
+      v.examples(['/etc/mirrorball/tls/privkey.pem']),
+    ),
+    trusted_proxies: v.pipe(
+      v.optional(networks),
+      v.description(
+        'Proxies in front of origin and edge, whose `X-Forwarded-For` says who the client is: IP addresses and networks with commas between them. None unless set.',
+      ),
+      v.examples(['127.0.0.1,2001:db8::/32' as unknown as string[]]),
+    ),
+    requests_per_minute: v.pipe(
+      v.optional(wholeNumber(0, 1_000_000)),
+      v.description(
+        'Requests that a client may make to the origin, and as many to the edge; an IPv6 client is its /64. 0: any number. 6000 unless set, and then any number from this machine.',
+      ),
+      v.examples([3000]),
+    ),
+    connections_per_client: v.pipe(
+      v.optional(wholeNumber(0, 1_000_000)),
+      v.description(
+        'Connections that a client may have open to a process; an IPv6 client is its /64, and trusted proxies have any number. 0: any number. 1000 unless set, and then any number from this machine.',
+      ),
+      v.examples([500]),
+    ),
+    login_attempts_per_minute: v.pipe(
+      v.optional(wholeNumber(0, 1_000_000)),
+      v.description(
+        'Wrong passwords and tokens that a client may try to sign in with; an IPv6 client is its /64. 0: any number. 60 unless set, and then any number from this machine.',
+      ),
+      v.examples([20]),
+    ),
     idle_timeout_ms: v.pipe(
       v.optional(wholeNumber(100, 3_600_000), 120_000),
       v.description('A connection on which nothing moves for so long is closed.'),

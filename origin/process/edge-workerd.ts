@@ -8,7 +8,7 @@ import type { Readable } from 'node:stream'
 import { createInterface } from 'node:readline'
 import workerd from 'workerd'
 import { bucketKey } from '../accounts/bucket-key.ts'
-import { accessAt, bucketKeyFile, bucketUrl, formatAddress, originUrl } from '../config/addresses.ts'
+import { accessAt, bucketKeyFile, bucketUrl, formatAddress, originUrl, tlsFiles } from '../config/addresses.ts'
 import { ConfigError } from '../config/config-error.ts'
 import type { Config } from '../config/schema.ts'
 import { buildWorker, compatibilityDate } from './build-worker.ts'
@@ -22,6 +22,10 @@ export async function startWorkerdEdge(config: Config): Promise<Running> {
   if (config.edge.metrics_listen !== undefined)
     throw new ConfigError([
       'edge.metrics_listen: an edge in workerd has no metrics; leave it out, or set edge.runtime to node',
+    ])
+  if (tlsFiles(config) !== undefined)
+    throw new ConfigError([
+      'http.tls_cert: an edge in workerd speaks no TLS itself; leave it out and put a proxy in front (docs/operations.md), or set edge.runtime to node',
     ])
   const log = createLog('edge', config.log.level)
   const variables = await workerVariables(config)
@@ -73,6 +77,10 @@ async function workerVariables(config: Config): Promise<Record<string, string>> 
     MEMORY_CACHE_MIB: String(Math.min(config.edge.memory_cache_mib, largestMemoryCacheMib)),
     BUCKET_TIMEOUT_MS: String(config.edge.bucket_timeout_ms),
     ORIGIN_TIMEOUT_MS: String(config.edge.origin_timeout_ms),
+    ...(config.http.trusted_proxies === undefined ? {} : { TRUSTED_PROXIES: config.http.trusted_proxies.join(',') }),
+    ...(config.http.requests_per_minute === undefined
+      ? {}
+      : { REQUESTS_PER_MINUTE: String(config.http.requests_per_minute) }),
     LOG_LEVEL: config.log.level,
   }
 }

@@ -10,7 +10,8 @@ import { createOriginClient } from '../../shared/edge/origin-client.ts'
 import { createSignedLinks } from '../../shared/edge/signed-links.ts'
 import { createViewFinder } from '../../shared/edge/view-finder.ts'
 import { bucketReadable } from '../../shared/http/health.ts'
-import type { FetchObject } from '../../shared/ports/fetch.ts'
+import { createRequestLimit } from '../../shared/http/request-limit.ts'
+import type { Fetch, FetchObject } from '../../shared/ports/fetch.ts'
 import { bucketKey } from '../accounts/bucket-key.ts'
 import { folderReadable } from '../bucket/folder-checks.ts'
 import { createFsBucketReader } from '../bucket/fs-bucket.ts'
@@ -19,15 +20,15 @@ import {
   bucketFolder,
   bucketKeyFile,
   bucketUrl,
-  formatAddress,
   keepFetchedMs,
   originUrl,
+  tlsFiles,
 } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
 import { startWorkerdEdge } from './edge-workerd.ts'
 import { measuredAt, serve } from './serve.ts'
 import type { Running } from './service.ts'
-import { streamingFetch } from './streaming-fetch.ts'
+import { createStreamingFetch, streamingFetch } from './streaming-fetch.ts'
 import { createLog, systemClock, systemRandom } from './system-ports.ts'
 
 /** The edge on the runtime that the configuration names. */
@@ -37,6 +38,7 @@ export function startEdge(config: Config): Promise<Running> {
 
 async function startNodeEdge(config: Config): Promise<Running> {
   const access = accessAt(config, 'edge.listen', config.edge.listen)
+  const tls = tlsFiles(config)
   const log = createLog('edge', config.log.level)
   const measured = await measuredAt(config.edge.metrics_listen)
   const metrics = measured?.metrics
@@ -61,6 +63,7 @@ async function startNodeEdge(config: Config): Promise<Running> {
     }),
     checks: [overHttp ? bucketReadable(bucket) : folderReadable(folder)],
     observer: metrics?.requests,
+    requestLimit: createRequestLimit(config.http.requests_per_minute, systemClock),
     bucket,
     links,
     views,
@@ -78,14 +81,22 @@ async function startNodeEdge(config: Config): Promise<Running> {
       originUrl: originUrl(config),
       timeoutMs: config.edge.origin_timeout_ms,
       clock: systemClock,
-      fetch: streamingFetch,
+      fetch: await originFetch(config),
     }),
     bucketTimeoutMs: config.edge.bucket_timeout_ms,
   })
-  const serving = await serve({ config, fetch: app.fetch, address: config.edge.listen, measured, log })
-  const url = `http://${formatAddress(serving.address)}`
+  const serving = await serve({ config, fetch: app.fetch, address: config.edge.listen, measured, log, tls })
+  const { url } = serving
   log.info('ready', { url, runtime: 'node', metrics: serving.metricsUrl })
   return { url, stop: serving.stop }
+}
+
+/** An origin that nobody gave an address for has our own certificate, which need not name where it listens. */
+async function originFetch(config: Config): Promise<Fetch> {
+  const tls = config.edge.origin_url === undefined ? tlsFiles(config) : undefined
+  if (tls === undefined) return streamingFetch
+  const { ownCertificateAgent } = await import('../tls/own-certificate-agent.ts')
+  return createStreamingFetch(ownCertificateAgent(tls.certFile))
 }
 
 /** Loaded where it is used: the library takes memory. */

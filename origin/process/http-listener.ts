@@ -1,16 +1,23 @@
 // An HTTP listener that can be drained.
 
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
-import type { AddressInfo } from 'node:net'
-import { createServer, type Server } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { createServer, type Server, type ServerOptions } from 'node:http'
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https'
+import { clientInfo } from '../../shared/http/client-info.ts'
 import { streamedAnswer, toResponse } from '../../shared/http/answer.ts'
 import { errorAnswer } from '../../shared/http/write-error.ts'
+import type { ClientBindings } from '../../shared/ports/client-info.ts'
 import type { Log } from '../../shared/ports/log.ts'
+import type { IpNetwork } from '../../shared/protocol/ip-address.ts'
 import type { Traffic } from '../metrics/traffic.ts'
+import { type ConnectionLimit, limitConnections } from './connection-limit.ts'
 import { cutWhereBroken } from './cut-where-broken.ts'
 import type { ListenAddress } from '../config/schema.ts'
+import { type CertificatePair, leastTlsVersion } from '../tls/certificate-pair.ts'
+import type { FollowedCertificate } from '../tls/followed-certificate.ts'
 import { requestBody } from './request-body.ts'
-import { outsideApp, refuseMalformed, severalHosts } from './malformed-requests.ts'
+import { outsideApp, refuseMalformed, severalHosts, tooManyHeaders } from './malformed-requests.ts'
 
 export interface HttpListener {
   /** With the port that was really taken. */
@@ -22,22 +29,32 @@ export interface HttpListener {
 /**
  * @param options.idleTimeoutMs after which a connection is closed on which nothing moved, request bodies included
  * @param options.traffic counts what passes
+ * @param options.certificate for TLS; without it, plain HTTP
+ * @param options.trustedProxies whose word on who the client is counts
+ * @param options.perClient how many connections each may have; without it, any number
  */
 export async function listenHttp(options: {
-  readonly fetch: (request: Request) => Response | Promise<Response>
+  readonly fetch: (request: Request, bindings: ClientBindings) => Response | Promise<Response>
   readonly address: ListenAddress
   readonly idleTimeoutMs: number
   readonly log: Log
   readonly traffic?: Traffic | undefined
+  readonly certificate?: FollowedCertificate | undefined
+  readonly trustedProxies?: readonly IpNetwork[] | undefined
+  readonly perClient?: Omit<ConnectionLimit, 'log'> | undefined
 }): Promise<HttpListener> {
   const listener = getRequestListener(
     async (request, env) => {
       const bindings = env as HttpBindings
       if ((bindings.incoming.headersDistinct['host'] ?? []).length > 1)
         return toResponse(errorAnswer(severalHosts, request.method))
+      if (bindings.incoming.rawHeaders.length > 2 * mostHeaders)
+        return toResponse(errorAnswer(tooManyHeaders(mostHeaders), request.method))
       pauseIdleLimit(bindings, options.idleTimeoutMs)
       giveBody(request, bindings)
-      const response = await options.fetch(hasDotSegment(bindings.incoming.url ?? '') ? atRoot(request) : request)
+      const client = clientInfo(request, bindings.incoming.socket.remoteAddress, options.trustedProxies ?? [])
+      const known = hasDotSegment(bindings.incoming.url ?? '') ? atRoot(request) : request
+      const response = await options.fetch(known, { client })
       discardRest(bindings)
       const streamed = streamedAnswer(response)
       if (streamed === undefined) return response
@@ -49,8 +66,19 @@ export async function listenHttp(options: {
   )
   // A push may take hours; what must not is silence, and `timeout` sees to that. Headers have a limit of their own,
   // which Node would take away with the other. A missing Host is refused by the library, so that the answer is ours.
-  const limits = { requestTimeout: 0, headersTimeout: 60_000, requireHostHeader: false }
-  const server = createServer(limits, (incoming, outgoing) => void listener(incoming, outgoing))
+  const headersTimeout = Math.min(longestHeadersMs, options.idleTimeoutMs)
+  const limits = {
+    requestTimeout: 0,
+    headersTimeout,
+    connectionsCheckingInterval: headersTimeout / 4,
+    requireHostHeader: false,
+  }
+  const server = createListening(options.certificate, limits)
+  // Node would leave out those that are too many, and let the rest pass for all there is.
+  server.maxHeadersCount = 0
+  if (options.perClient !== undefined) limitConnections(server, { ...options.perClient, log: options.log })
+  server.on('request', (incoming, outgoing) => void listener(incoming, outgoing))
+  const endHandshakes = watchHandshakes(server)
   refuseMalformed(server)
   server.timeout = options.idleTimeoutMs
   options.traffic?.watch(server)
@@ -62,7 +90,41 @@ export async function listenHttp(options: {
     })
   })
   const { port } = server.address() as AddressInfo
-  return { address: { host: options.address.host, port }, drain: (drainMs) => drain(server, drainMs) }
+  return { address: { host: options.address.host, port }, drain: (drainMs) => drain(server, drainMs, endHandshakes) }
+}
+
+/** Milliseconds for all headers of a request. */
+const longestHeadersMs = 60_000
+
+/** Headers of a request; clients send a dozen, and each proxy on the way a few more. */
+const mostHeaders = 100
+
+/** Milliseconds for a TLS handshake; the limits of HTTP begin behind it. */
+const handshakeTimeoutMs = 30_000
+
+function createListening(certificate: FollowedCertificate | undefined, limits: ServerOptions): Server {
+  if (certificate === undefined) return createServer(limits)
+  const context = ({ cert, key }: CertificatePair) => ({ cert, key, minVersion: leastTlsVersion }) as const
+  const tls = { ALPNProtocols: ['http/1.1'], handshakeTimeout: handshakeTimeoutMs }
+  const server = createTlsServer({ ...limits, ...tls, ...context(certificate.pair) })
+  certificate.onChange((pair) => server.setSecureContext(context(pair)))
+  return server
+}
+
+/** A connection in the middle of a TLS handshake is none of HTTP's yet, which would not close it. Returns what does. */
+function watchHandshakes(server: Server): () => void {
+  if (!(server instanceof TlsServer)) return () => {}
+  const open = new Map<string, Socket>()
+  const nameOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`
+  server.on('connection', (socket: Socket) => {
+    const name = nameOf(socket)
+    open.set(name, socket)
+    socket.once('close', () => open.delete(name))
+  })
+  server.on('secureConnection', (socket) => open.delete(nameOf(socket)))
+  return () => {
+    for (const socket of open.values()) socket.destroy()
+  }
 }
 
 /** The body of a request that may have one, made when it is first asked for. */
@@ -104,8 +166,9 @@ function discardRest({ incoming, outgoing }: HttpBindings): void {
   })
 }
 
-async function drain(server: Server, drainMs: number): Promise<void> {
+async function drain(server: Server, drainMs: number, endHandshakes: () => void): Promise<void> {
   const closed = new Promise<void>((done) => server.close(() => done()))
+  endHandshakes()
   // A connection that is busy now would be kept alive for the next request: ask clients not to, and close it when it falls idle.
   server.prependListener('request', (_, response) => response.setHeader('Connection', 'close'))
   const sweep = setInterval(() => server.closeIdleConnections(), 50)

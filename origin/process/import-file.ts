@@ -10,6 +10,7 @@ import {
   importImage,
   type ImportTarget,
 } from '../../shared/registry/import-image.ts'
+import { createImmutableTags } from '../../shared/registry/immutable-tags.ts'
 import { createPublisher } from '../../shared/registry/publish-image.ts'
 import { openImageFile } from '../image-files/open-image-file.ts'
 import { createFsUploads } from '../upload/fs-uploads.ts'
@@ -41,7 +42,11 @@ export async function importFile(run: VerbRun, path: string, choices: ImportChoi
     hasher: nodeHasher,
     random: systemRandom,
     clock: systemClock,
-    push: { allowSparse: config.push.allow_sparse, publisher },
+    push: {
+      allowSparse: config.push.allow_sparse,
+      publisher,
+      immutable: createImmutableTags(access.immutableTags ?? []),
+    },
     imageBytes: config.ipfs.fetch_limit_gib * 1024 ** 3,
     onProgress: ({ bytes, ofBytes }) => progress.show(`read ${mebibytes(bytes)} of ${mebibytes(ofBytes)}`),
   }

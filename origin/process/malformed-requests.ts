@@ -67,6 +67,9 @@ export function outsideApp(error: unknown): Response {
 /** RFC 9112 section 3.2: a request with two hosts is refused, as others on the way may have believed the other one. */
 export const severalHosts = malformed('a request has one Host')
 
+/** @param most that a request may have */
+export const tooManyHeaders = (most: number) => malformed(`a request has at most ${most} headers`, 431)
+
 /** Once a message was malformed nobody knows where the next one begins, so the connection ends. */
 async function refuse(socket: Duplex, fault: OciError, method = 'GET'): Promise<void> {
   const response = toResponse(errorAnswer(fault, method))

@@ -1,13 +1,15 @@
 // The origin process: takes pushes and answers for everything.
 
 import { createOriginApp } from '../../shared/http/origin-app.ts'
+import { createLoginLimit, createRequestLimit, createSearchLimit } from '../../shared/http/request-limit.ts'
 import { findView } from '../../shared/registry/content-view.ts'
+import { createImmutableTags } from '../../shared/registry/immutable-tags.ts'
 import { createPushBlob } from '../../shared/registry/push-blob.ts'
 import { startUploadExpiry } from '../../shared/registry/upload-expiry.ts'
 import { folderReadable, folderWritable } from '../bucket/folder-checks.ts'
 import { createFsUploads } from '../upload/fs-uploads.ts'
 import { nodeHasher } from '../upload/node-hasher.ts'
-import { accessAt, bucketFolder, formatAddress, keepFetchedMs } from '../config/addresses.ts'
+import { accessAt, bucketFolder, keepFetchedMs, tlsFiles } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
 import { openAccounts } from './accounts.ts'
 import { startAuthentication } from './authentication.ts'
@@ -19,6 +21,7 @@ import { createLog, systemClock, systemRandom } from './system-ports.ts'
 
 export async function startOrigin(config: Config): Promise<Running> {
   const access = accessAt(config, 'origin.listen', config.origin.listen)
+  const tls = tlsFiles(config)
   const log = createLog('origin', config.log.level)
   const folder = bucketFolder(config)
   const measured = await measuredAt(config.origin.metrics_listen)
@@ -41,22 +44,29 @@ export async function startOrigin(config: Config): Promise<Running> {
     access,
     auth: authentication?.auth,
     tokens: authentication?.tokens,
+    loginLimit: createLoginLimit(config.http.login_attempts_per_minute, systemClock),
     checks: readOnly ? [folderReadable(folder)] : [folderReadable(folder), folderWritable(folder, systemRandom)],
     observer: metrics?.requests,
+    requestLimit: createRequestLimit(config.http.requests_per_minute, systemClock),
     bucket,
     pushBlob,
     fetcher,
+    searchLimit: createSearchLimit(config.ipfs.searches_per_minute, systemClock),
     views: { find: (name, wait) => findView(viewDeps, name, wait) },
-    push: { allowSparse: config.push.allow_sparse, publisher },
+    push: {
+      allowSparse: config.push.allow_sparse,
+      publisher,
+      immutable: createImmutableTags(access.immutableTags ?? []),
+    },
     requestTimeoutMs: config.origin.request_timeout_ms,
   })
-  const serving = await serve({ config, fetch: app.fetch, address: config.origin.listen, measured, log }).catch(
+  const serving = await serve({ config, fetch: app.fetch, address: config.origin.listen, measured, log, tls }).catch(
     async (error: unknown) => {
       await ipfs.stop()
       throw error
     },
   )
-  const url = `http://${formatAddress(serving.address)}`
+  const { url } = serving
   log.info('ready', { url, metrics: serving.metricsUrl, ipfs: ipfs.addresses.join(',') || undefined })
   const expiry = readOnly
     ? undefined

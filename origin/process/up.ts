@@ -2,8 +2,10 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { resolve } from 'node:path'
+import { tlsFiles } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
 import { settings } from '../config/settings.ts'
+import { onHangUp } from './hang-up.ts'
 import type { ReadyMessage, Running } from './service.ts'
 
 type Part = 'bucket' | 'origin' | 'edge'
@@ -26,9 +28,15 @@ export interface UpOptions {
 
 /** Starts all parts. If one ends by itself the rest is stopped and the process ends with 1. */
 export async function startAll({ config, options, say }: UpOptions): Promise<Running> {
+  const tls = tlsFiles(config)
   const environment = { ...process.env, ...asEnvironment(options) }
   const started: StartedPart[] = []
   let stopping = false
+  let ignoreHangUps = () => {}
+
+  function readCertificateAgain(): void {
+    for (const { part, child } of started) if (part !== 'bucket') child.kill('SIGHUP')
+  }
 
   function start(part: Part, extra: Record<string, string> = {}): Promise<string> {
     const running = startPart(part, { ...environment, ...extra })
@@ -52,6 +60,7 @@ export async function startAll({ config, options, say }: UpOptions): Promise<Run
   /** The edge first, which needs the others, then the origin; last the bucket, which clients may still be reading from. */
   async function stop(): Promise<void> {
     stopping = true
+    ignoreHangUps()
     for (const part of ['edge', 'origin', 'bucket']) {
       for (const running of started.filter((each) => each.part === part)) {
         running.child.kill('SIGTERM')
@@ -64,14 +73,22 @@ export async function startAll({ config, options, say }: UpOptions): Promise<Run
     const [bucket, origin] = await Promise.all([start('bucket'), start('origin')])
     const edge = await start('edge', {
       MIRRORBALL_BUCKET_URL: config.bucket.url ?? bucket,
-      MIRRORBALL_EDGE_ORIGIN_URL: config.edge.origin_url ?? origin,
+      // Not as `edge.origin_url`: what nobody set must not look as if somebody had.
+      MIRRORBALL_ORIGIN_LISTEN: listenAddress(origin),
     })
+    if (tls !== undefined) ignoreHangUps = onHangUp(readCertificateAgain)
     say(readyText(config, { bucket, origin, edge }))
     return { url: edge, stop }
   } catch (error) {
     await stop()
     throw error
   }
+}
+
+/** Where a part listens, by its URL. */
+function listenAddress(url: string): string {
+  const { hostname, port, protocol } = new URL(url)
+  return `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`
 }
 
 /**

@@ -16,30 +16,33 @@ function structured<const Schema extends v.GenericSchema>(schema: Schema, messag
   return v.config(v.union([schema, fromText]), { abortPipeEarly: true, message })
 }
 
+/** An entry of a structure, with these names and no other. (A section of the settings is the library's strict object.) */
+function closed<const Entries extends v.ObjectEntries>(entries: Entries) {
+  return v.pipe(
+    v.objectWithRest(entries, v.never()),
+    // Without the index signature that stands for all other names.
+    v.transform((value) => value as v.InferOutput<v.ObjectSchema<Entries, undefined>>),
+  )
+}
+
 const ruleMessage =
   'must be a list of rules, each with `repositories` (patterns), `rights` (pull, push, delete, fetch), and `users` (names, or @ and a group’s name) or `anonymous: true`'
 
-const ruleSchema = v.objectWithRest(
-  {
-    repositories: v.array(repositoryPattern),
-    /** Names, and groups with an @ before them. */
-    users: v.optional(v.array(v.union([userName, v.pipe(v.string(), v.regex(/^@[A-Za-z0-9][A-Za-z0-9._-]*$/))])), []),
-    /** Whether the rule is for everyone, signed in or not. */
-    anonymous: v.optional(v.boolean(), false),
-    rights: v.array(v.picklist(rights)),
-  },
-  v.never(),
-)
+const ruleSchema = closed({
+  repositories: v.array(repositoryPattern),
+  /** Names, and groups with an @ before them. */
+  users: v.optional(v.array(v.union([userName, v.pipe(v.string(), v.regex(/^@[A-Za-z0-9][A-Za-z0-9._-]*$/))])), []),
+  /** Whether the rule is for everyone, signed in or not. */
+  anonymous: v.optional(v.boolean(), false),
+  rights: v.array(v.picklist(rights)),
+})
 
 const groupMessage = 'must be a list of groups, each with a `name` and its `users`'
 
-const groupSchema = v.objectWithRest(
-  {
-    name: v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/)),
-    users: v.array(userName),
-  },
-  v.never(),
-)
+const groupSchema = closed({
+  name: v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/)),
+  users: v.array(userName),
+})
 
 const serviceMessage = 'must be a name of letters, digits and . _ : -'
 
@@ -63,6 +66,8 @@ export const accessRulesSchema = v.object({
   groups: v.optional(structured(v.array(groupSchema), groupMessage)),
   /** Name of the service that tokens are for: origin and edges of one registry have the same. */
   service: v.optional(v.pipe(v.string(serviceMessage), v.regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/, serviceMessage))),
+  /** Patterns of tags that nobody may move or delete once they are there. */
+  immutableTags: v.optional(v.array(v.string())),
 })
 
 export type AccessRules = Readonly<v.InferOutput<typeof accessRulesSchema>>

@@ -1,6 +1,7 @@
 // Whether a request may do what it wants: one check for every route, method and spelling.
 
 import { OciError } from '../protocol/errors.ts'
+import type { ClientInfo } from '../ports/client-info.ts'
 import type { RepositoryName } from '../protocol/names.ts'
 import type { Scope } from '../protocol/scope.ts'
 import { type AccessRules, isPublic } from './access.ts'
@@ -23,27 +24,27 @@ export type Wanted =
 export function authorize(
   rules: AccessRules,
   auth: Authentication | undefined,
-  request: Request,
+  client: ClientInfo,
   caller: Caller | undefined,
   wanted: Wanted,
 ): Caller {
   const known = caller ?? anonymousCaller
-  if (wanted.kind === 'repository') return authorizeIn(rules, auth, request, known, wanted)
+  if (wanted.kind === 'repository') return authorizeIn(rules, auth, client, known, wanted)
   if (auth === undefined) return known
   // Clients learn here alone that there is a token service.
   if (wanted.kind === 'version') {
-    if (caller === undefined) throw unauthorized(auth, request, [], 'a token is wanted; anonymous clients get one too')
+    if (caller === undefined) throw unauthorized(auth, client, [], 'a token is wanted; anonymous clients get one too')
     return known
   }
   if (rules.anonymous === 'none' && !known.catalog)
-    throw unauthorized(auth, request, [{ type: 'catalog' }], 'the list of repositories takes a token', errorFor(known))
+    throw unauthorized(auth, client, [{ type: 'catalog' }], 'the list of repositories takes a token', errorFor(known))
   return known
 }
 
 function authorizeIn(
   rules: AccessRules,
   auth: Authentication | undefined,
-  request: Request,
+  client: ClientInfo,
   caller: Caller,
   { name, right }: { readonly name: RepositoryName; readonly right: Right },
 ): Caller {
@@ -56,7 +57,7 @@ function authorizeIn(
   if (stands === 'refused') throw new OciError('DENIED', `${caller.user} may not ${right} here: ${name}`)
   throw unauthorized(
     auth,
-    request,
+    client,
     [scopeFor(right, name)],
     `to ${right} here takes a token with the right to`,
     errorFor(caller),

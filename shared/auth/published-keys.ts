@@ -1,9 +1,9 @@
 // The public keys that tokens are verified with, as the origin publishes them in the bucket, and as edges read them.
 
-import { importJWK, type JWK } from 'jose'
+import { importJWK } from 'jose'
 import * as v from 'valibot'
 import { accessKey } from '../layout/keys.ts'
-import type { BucketReader, Wait } from '../ports/bucket.ts'
+import type { Bucket, BucketReader, Wait } from '../ports/bucket.ts'
 import { type Clock, deadline } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import { orAborted } from '../ports/or-aborted.ts'
@@ -11,17 +11,20 @@ import { UpstreamError } from '../protocol/errors.ts'
 import { parseJson } from '../protocol/json.ts'
 import { algorithm, type VerifyingKeys } from './token.ts'
 
-const keySchema = v.object({
+/** A JWK (RFC 7517). */
+export const publicKeySchema = v.object({
   kty: v.literal('EC'),
   crv: v.literal('P-256'),
   x: v.string(),
   y: v.string(),
-  kid: v.string(),
+  kid: v.pipe(v.string(), v.minLength(1)),
+  /** Of a key that another has replaced: the end of its last token, in milliseconds since 1970. */
+  until: v.optional(v.number()),
 })
 
-const documentSchema = v.object({ keys: v.array(keySchema) })
+const documentSchema = v.object({ keys: v.array(publicKeySchema) })
 
-export type PublicKey = v.InferOutput<typeof keySchema>
+export type PublicKey = v.InferOutput<typeof publicKeySchema>
 
 /** Bytes; a key has about 200. */
 const documentLimitBytes = 64 * 1024
@@ -32,20 +35,29 @@ const freshMs = 60_000
 /** Milliseconds between two looks for the sake of keys that are not known: a stranger's tokens may name any. */
 const unknownMs = 5000
 
-/** What lies in the bucket. */
-export function writeKeys(keys: readonly PublicKey[]): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(JSON.stringify({ keys }))
+/** Puts the keys where edges look for them; nothing is written where they are there. */
+export async function publishKeys(bucket: Bucket, keys: readonly PublicKey[], wait: Wait): Promise<void> {
+  const bytes = new TextEncoder().encode(JSON.stringify({ keys }))
+  const there = await bucket.read(accessKey, documentLimitBytes, wait)
+  if (there !== undefined && new TextDecoder().decode(there) === new TextDecoder().decode(bytes)) return
+  await bucket.write(accessKey, bytes, wait)
 }
 
 /** Undefined where it is none of ours. */
-export function readKeys(bytes: Uint8Array): readonly PublicKey[] | undefined {
+function readKeys(bytes: Uint8Array): readonly PublicKey[] | undefined {
   const result = v.safeParse(documentSchema, parseJson(bytes))
   return result.success ? result.output.keys : undefined
 }
 
+/** Whether tokens of a key may still be good. */
+export function isInUse({ until }: PublicKey, nowMs: number): boolean {
+  return until === undefined || nowMs < until
+}
+
 /** The form that signatures are checked with. */
 export async function importPublicKey(key: PublicKey): Promise<CryptoKey> {
-  return (await importJWK(key as JWK, algorithm)) as CryptoKey
+  const { until: _, ...jwk } = key
+  return importJWK(jwk, algorithm)
 }
 
 /**
@@ -69,7 +81,8 @@ export function createPublishedKeys(deps: {
       const bytes = await orAborted(limit.signal, bucket.read(accessKey, documentLimitBytes, limit))
       const published = bytes === undefined ? [] : readKeys(bytes)
       if (published === undefined) throw new UpstreamError('bucket', `${accessKey} is damaged`)
-      const keys = await Promise.all(published.map(async (key) => [key.kid, await importPublicKey(key)] as const))
+      const inUse = published.filter((key) => isInUse(key, clock.now()))
+      const keys = await Promise.all(inUse.map(async (key) => [key.kid, await importPublicKey(key)] as const))
       return new Map(keys)
     } finally {
       limit.clear()

@@ -2,6 +2,7 @@
 
 import * as v from 'valibot'
 import { repositoryPattern } from '../auth/repository-pattern.ts'
+import { parseNetwork } from '../protocol/ip-address.ts'
 
 const urlMessage = 'must be an http(s) URL without a slash at the end, e.g. http://127.0.0.1:1970'
 
@@ -56,8 +57,24 @@ export function listOf<const Item extends v.GenericSchema<string, unknown>>(item
   )
 }
 
+/** Patterns of tags, as shared/auth/tag-pattern.ts reads them. */
+export const tagPatterns = listOf(
+  v.pipe(v.string(), v.regex(/^(?:[a-z0-9._*-]+\/)*[a-z0-9._*-]+:[A-Za-z0-9._*-]+$/)),
+  'must be patterns of repository names, each with a colon and a pattern of tags, with commas between them, e.g. team/**:v*,app:1.*',
+)
+
 /** Patterns of repository names. */
 export const repositoryPatterns = listOf(
   repositoryPattern,
   'must be patterns of repository names with commas between them, e.g. team/**,secret',
+)
+
+/** IP addresses, and networks of them. */
+export const networks = listOf(
+  v.pipe(
+    v.string(),
+    v.regex(/^[\dA-Fa-f:.]+(?:\/\d{1,3})?$/),
+    v.check((text) => parseNetwork(text) !== undefined),
+  ),
+  'must be IP addresses or networks with commas between them, e.g. 192.0.2.7,2001:db8::/32',
 )

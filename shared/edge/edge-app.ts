@@ -76,7 +76,7 @@ async function answer(deps: EdgeDeps, request: RegistryRequest, wait: Wait): Pro
 
 async function askOrigin(deps: EdgeDeps, request: RegistryRequest): Promise<Answer> {
   request.tier = 'origin'
-  return deps.origin.ask(request.request, request.id)
+  return deps.origin.ask(request.request, request.id, request.client)
 }
 
 /** Here a delete is seen at once; other edges remember the blob for a minute at most. */
@@ -174,8 +174,8 @@ async function findViewed(
 }
 
 /** The origin counts the days since an image from outside was last asked for; it would not hear of hits. */
-async function keepAlive({ origin }: EdgeDeps, { request, id }: RegistryRequest): Promise<void> {
-  const { body } = await origin.ask(new Request(request.url, { method: 'HEAD' }), id)
+async function keepAlive({ origin }: EdgeDeps, { request, id, client }: RegistryRequest): Promise<void> {
+  const { body } = await origin.ask(new Request(request.url, { method: 'HEAD' }), id, client)
   if (body instanceof ReadableStream) await body.cancel()
 }
 

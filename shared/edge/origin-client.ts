@@ -1,13 +1,17 @@
 // Hands a request on to the origin and its answer back, both as streams.
 
 import { deadline, type Clock } from '../ports/clock.ts'
+import type { ClientInfo } from '../ports/client-info.ts'
 import type { Fetch } from '../ports/fetch.ts'
 import { OciError, UpstreamError } from '../protocol/errors.ts'
 import type { Answer } from '../http/answer.ts'
 
 export interface OriginClient {
-  /** The origin's answer to this very request. Rejects with UpstreamError where there was none in time. */
-  ask(request: Request, requestId: string): Promise<Answer>
+  /**
+   * The origin's answer to this very request. Rejects with UpstreamError where there was none in time.
+   * @param client of whom the origin is told; an origin that trusts this edge as a proxy believes it
+   */
+  ask(request: Request, requestId: string, client?: ClientInfo): Promise<Answer>
 }
 
 /** Headers that speak of one connection only (RFC 9110 section 7.6.1); `Host` is the origin's own. */
@@ -25,6 +29,9 @@ const hopByHop = new Set([
   'expect',
 ])
 
+/** By which proxies say whose request they pass on. */
+const forwarding = ['forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-real-ip']
+
 /**
  * @param originUrl of the origin, without a path
  * @param timeoutMs longest time in milliseconds without a byte: of the request body, then until the answer begins
@@ -38,7 +45,7 @@ export function createOriginClient(deps: {
   const { timeoutMs, clock } = deps
   const origin = new URL(deps.originUrl)
   return {
-    async ask(request, requestId) {
+    async ask(request, requestId, client) {
       const target = new URL(request.url)
       target.protocol = origin.protocol
       target.hostname = origin.hostname
@@ -46,6 +53,13 @@ export function createOriginClient(deps: {
       target.port = origin.port
       const headers = endToEnd(request.headers)
       headers.set('X-Request-Id', requestId)
+      // What the client wrote there would count as our word.
+      for (const name of forwarding) headers.delete(name)
+      if (client?.address !== undefined) {
+        headers.set('X-Forwarded-For', client.address)
+        headers.set('X-Forwarded-Proto', client.scheme)
+        headers.set('X-Forwarded-Host', client.host)
+      }
       // fetch would undo a compression, but leave its headers and the length in place.
       headers.set('Accept-Encoding', 'identity')
       const limit = deadline(

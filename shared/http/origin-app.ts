@@ -4,6 +4,7 @@ import { type AccessRules, isAllPublic, isPublic } from '../auth/access.ts'
 import { type Caller, standing } from '../auth/caller.ts'
 import type { TokenService } from '../auth/token-service.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
+import type { ClientInfo } from '../ports/client-info.ts'
 import { deadline } from '../ports/clock.ts'
 import { orAborted } from '../ports/or-aborted.ts'
 import { blobKey } from '../layout/keys.ts'
@@ -29,31 +30,43 @@ import { readBody } from './read-body.ts'
 import { tokenAnswer } from './token-answer.ts'
 import { createRegistryApp, type FrameDeps, type RegistryApp, type RegistryRequest } from './registry-app.ts'
 import { digestInvalid, noSuchPath, type RouteOf } from './routes.ts'
+import type { LoginLimit, RequestLimit } from './request-limit.ts'
 
 export interface OriginDeps extends FrameDeps {
   readonly bucket: Bucket
   readonly views: Views
   /** Brings what the bucket does not have; undefined where there is nowhere to fetch from. */
   readonly fetcher: ImageFetcher | undefined
+  /** How many images a client may have searched for; undefined: any number. */
+  readonly searchLimit?: RequestLimit | undefined
   readonly pushBlob: PushBlob
   /** Longest time in milliseconds until an answer begins, for all but requests that carry a blob: those have the listener's idle limit. */
   readonly requestTimeoutMs: number
   readonly push: PushRules
   /** Undefined where nobody can sign in. */
   readonly tokens: TokenService | undefined
+  /** How many wrong logins a client may try; undefined: any number. */
+  readonly loginLimit?: LoginLimit | undefined
 }
 
 /** The spec wants 10 at least. */
 const tagsAtOnce = 100
 
-export function createOriginApp(deps: OriginDeps): RegistryApp {
-  return createRegistryApp(deps, async (request) => {
+export function createOriginApp(common: OriginDeps): RegistryApp {
+  return createRegistryApp(common, async (request) => {
+    const deps = { ...common, fetcher: searchingFor(request.client, common) }
     if (carriesBlob(request)) {
       return answer(deps, request, undefined, { signal: request.request.signal })
     }
     const manifest = request.method === 'PUT' ? await readManifestBody(deps, request.request) : undefined
     return within(deps, request.request, slowBucket(deps), (wait) => answer(deps, request, manifest, wait))
   })
+}
+
+/** The fetcher as this client may use it. */
+function searchingFor(client: ClientInfo, { fetcher, searchLimit }: OriginDeps): ImageFetcher | undefined {
+  if (fetcher === undefined || searchLimit === undefined) return fetcher
+  return { ...fetcher, image: (root, wait) => fetcher.image(root, wait, () => searchLimit(client)) }
 }
 
 /** Such a request may take as long as its bytes keep coming, which is the listener's to see. */
@@ -103,15 +116,15 @@ async function answer(
       return versionAnswer(method)
     case 'token':
       if (deps.tokens === undefined) throw noSuchPath()
-      return tokenAnswer({ ...deps, tokens: deps.tokens }, request.request, request.query, wait)
+      return tokenAnswer({ ...deps, tokens: deps.tokens }, request.request, request.client, request.query, wait)
     case 'manifest': {
       if (body !== undefined) return putManifest(deps, request, route, body, wait)
       if (method === 'DELETE') {
         const { name, reference } = route
         if (reference.kind === 'tag') {
-          await deleteTag(bucket, name, reference.tag, wait)
+          await deleteTag(bucket, push, name, reference.tag, wait)
         } else {
-          await deleteManifest(bucket, name, reference.digest, wait)
+          await deleteManifest(bucket, push, name, reference.digest, wait)
           await push.publisher?.withdraw(name, reference.digest, wait)
         }
         return accepted()

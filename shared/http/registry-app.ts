@@ -5,6 +5,7 @@ import type { AccessRules } from '../auth/access.ts'
 import { type Authentication, callerOf } from '../auth/authentication.ts'
 import { authorize } from '../auth/authorize.ts'
 import { anonymousCaller, type Caller } from '../auth/caller.ts'
+import type { ClientBindings, ClientInfo } from '../ports/client-info.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Random } from '../ports/random.ts'
@@ -12,8 +13,10 @@ import type { ReadinessCheck } from '../ports/readiness.ts'
 import type { RequestObserver } from '../ports/request-observer.ts'
 import { OciError, UpstreamError } from '../protocol/errors.ts'
 import { type Answer, toResponse, withHeaders } from './answer.ts'
+import { clientInfo } from './client-info.ts'
 import { createHealth } from './health.ts'
 import { noSuchPath, parseRoute, type Route, wantedBy } from './routes.ts'
+import type { RequestLimit } from './request-limit.ts'
 import { errorAnswer } from './write-error.ts'
 
 /** Which part of the system had the answer: for the log and the client's Server-Timing. */
@@ -30,6 +33,7 @@ export interface RegistryRequest {
   readonly query: URLSearchParams
   /** Sent by the client if it is one an id can be, else made here; goes into the log and on to the origin. */
   readonly id: string
+  readonly client: ClientInfo
   /** Lets work go on after the answer, e.g. the filling of a cache. */
   readonly inBackground: (work: Promise<unknown>) => void
   /** Set by the handler. */
@@ -47,12 +51,14 @@ export interface FrameDeps {
   readonly checks: readonly ReadinessCheck[]
   /** Where somebody counts. */
   readonly observer?: RequestObserver | undefined
+  /** How many requests a client may make; undefined: any number. */
+  readonly requestLimit?: RequestLimit | undefined
 }
 
-export type RegistryApp = Hono<{ Bindings: object }>
+export type RegistryApp = Hono<{ Bindings: ClientBindings }>
 
 export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryRequest) => Promise<Answer>): RegistryApp {
-  const { log, clock, random, observer } = deps
+  const { log, clock, random, observer, requestLimit } = deps
   const health = createHealth(deps)
   const app: RegistryApp = new Hono()
 
@@ -65,12 +71,17 @@ export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryReq
     const started = clock.now()
     const beganAt = observer?.began() ?? 0
     const id = requestId(request, random)
+    // A caller without a network between us and it, such as a test, passes no bindings.
+    const bindings = context.env as ClientBindings | undefined
+    const client = bindings?.client ?? clientInfo(request, undefined, [])
     const logged: { route?: Route; tier: Tier } = { tier: 'none' }
     let answer: Answer
     try {
+      const excess = requestLimit?.(client)
+      if (excess !== undefined) throw excess
       const route = parseRoute(method, path)
       logged.route = route
-      const caller = await admit(deps, request, route)
+      const caller = await admit(deps, request, client, route)
       const registryRequest: RegistryRequest = {
         request,
         method,
@@ -78,6 +89,7 @@ export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryReq
         caller,
         query: new URLSearchParams(query),
         id,
+        client,
         inBackground: (work) => {
           const safe = work.catch((error: unknown) => log.warn('background work failed', { id }, error))
           waitUntil(context, safe)
@@ -96,6 +108,7 @@ export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryReq
     observer?.answered(beganAt, logged.route?.kind ?? 'none', method, answer.status, logged.tier)
     log.info('request', {
       id,
+      client: client.address,
       method,
       route: logged.route?.kind,
       ...describe(logged.route),
@@ -116,14 +129,14 @@ export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryReq
 }
 
 /** Who sent a request, where they may do what it wants. */
-async function admit({ access, auth }: FrameDeps, request: Request, route: Route): Promise<Caller> {
+async function admit({ access, auth }: FrameDeps, request: Request, client: ClientInfo, route: Route): Promise<Caller> {
   const wanted = wantedBy(request.method, route)
   if (wanted === undefined) {
     if (auth === undefined) throw noSuchPath()
     return anonymousCaller
   }
-  const caller = auth && (await callerOf(auth, request, { signal: request.signal }))
-  return authorize(access, auth, request, caller, wanted)
+  const caller = auth && (await callerOf(auth, request, client, { signal: request.signal }))
+  return authorize(access, auth, client, caller, wanted)
 }
 
 /** Nobody reads this answer; its status tells the log that the fault was not ours (499, as nginx writes it). */

@@ -2,12 +2,14 @@
 // Source: CNCF Distribution, "Token Authentication Specification" and "OAuth 2 Token Authentication".
 
 import { anonymousAnswer, type Proof, type TokenAnswer, type TokenService } from '../auth/token-service.ts'
+import type { ClientInfo } from '../ports/client-info.ts'
 import type { Wait } from '../ports/bucket.ts'
 import type { Clock } from '../ports/clock.ts'
 import { OciError } from '../protocol/errors.ts'
 import { parseScopes, scopeLimit, type Scope } from '../protocol/scope.ts'
 import type { Answer } from './answer.ts'
 import { jsonAnswer } from './json-answer.ts'
+import type { LoginLimit } from './request-limit.ts'
 import { readBody } from './read-body.ts'
 
 interface TokenRequest {
@@ -25,19 +27,22 @@ export function asksAnonymously(request: Request): boolean {
 }
 
 /**
- * @param tokens undefined where only anonymous clients are answered
- * @throws OciError UNAUTHORIZED where the proof is not good; 400 where it is no such request
+ * @throws OciError UNAUTHORIZED where the proof is not good, TOOMANYREQUESTS where too many were not; 400 where it is no such request
  */
 export async function tokenAnswer(
-  deps: { readonly tokens: TokenService; readonly clock: Clock },
+  deps: { readonly tokens: TokenService; readonly clock: Clock; readonly loginLimit?: LoginLimit | undefined },
   request: Request,
+  client: ClientInfo,
   query: URLSearchParams,
   wait: Wait,
 ): Promise<Answer> {
   const { proof, scopes, wantsRefresh } =
     request.method === 'POST' ? await readForm(request) : readQuery(request, query)
+  const excess = proof && deps.loginLimit?.take(client)
+  if (excess !== undefined) throw excess
   const issued = await deps.tokens.issue(proof, scopes, wantsRefresh, wait)
   if (issued === undefined) throw badCredentials()
+  if (proof !== undefined) deps.loginLimit?.giveBack(client)
   return write(request.method, issued, deps.clock)
 }
 

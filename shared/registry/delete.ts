@@ -17,6 +17,7 @@ import { OciError, UpstreamError } from '../protocol/errors.ts'
 import { parseManifest } from '../protocol/manifest.ts'
 import type { RepositoryName, Tag } from '../protocol/names.ts'
 import { blobUnknown } from './find-blob.ts'
+import type { ImmutableTags } from './immutable-tags.ts'
 import { hasBlob, hasManifest, readTag } from './links.ts'
 import { tagsAfter } from './list-tags.ts'
 import { manifestUnknown } from './pull-manifest.ts'
@@ -25,9 +26,21 @@ import { readManifest } from './read-manifest.ts'
 /** Looks into the bucket at once, when all tags of a repository are read. */
 const readsAtOnce = 32
 
-/** @throws OciError MANIFEST_UNKNOWN */
-export async function deleteTag(bucket: Bucket, name: RepositoryName, tag: Tag, wait: Wait): Promise<void> {
+export interface DeleteRules {
+  /** The same for all that writes; undefined where every tag may be deleted. */
+  readonly immutable?: ImmutableTags | undefined
+}
+
+/** @throws OciError MANIFEST_UNKNOWN, DENIED where the tag is immutable */
+export async function deleteTag(
+  bucket: Bucket,
+  { immutable }: DeleteRules,
+  name: RepositoryName,
+  tag: Tag,
+  wait: Wait,
+): Promise<void> {
   if ((await bucket.head(tagLinkKey(name, tag), wait)) === undefined) throw manifestUnknown(name, { kind: 'tag', tag })
+  immutable?.refuseDelete(name, tag)
   await removeTag(bucket, name, tag, wait)
 }
 
@@ -44,11 +57,19 @@ export async function removeTag(bucket: Bucket, name: RepositoryName, tag: Tag, 
 /**
  * Deletes a manifest and every tag that names it. The order makes a crash leave garbage, never a tag without its
  * manifest: tags, then the revision link, then the entry in its subject's referrers.
- * @throws OciError MANIFEST_UNKNOWN
+ * @throws OciError MANIFEST_UNKNOWN, DENIED where an immutable tag names it
  */
-export async function deleteManifest(bucket: Bucket, name: RepositoryName, digest: Digest, wait: Wait): Promise<void> {
+export async function deleteManifest(
+  bucket: Bucket,
+  { immutable }: DeleteRules,
+  name: RepositoryName,
+  digest: Digest,
+  wait: Wait,
+): Promise<void> {
   if (!(await hasManifest(bucket, name, digest, wait))) throw manifestUnknown(name, { kind: 'digest', digest })
-  await removeManifest(bucket, name, digest, wait)
+  const remove = (removeWait: Wait) => removeManifest(bucket, name, digest, removeWait)
+  if (immutable === undefined) await remove(wait)
+  else await immutable.whileDeleting(bucket, name, digest, wait, remove)
 }
 
 /** The same, for what may be there only in part. */

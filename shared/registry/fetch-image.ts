@@ -44,8 +44,11 @@ export interface WantedBlob {
  * take, or is blocked here; with UpstreamError('ipfs') where a source did not answer.
  */
 export interface ImageFetcher {
-  /** Fetches an image's manifests. When it resolves the image has a view; its blobs are still to come. */
-  image(root: Cid, wait: Wait): Promise<void>
+  /**
+   * Fetches an image's manifests. When it resolves the image has a view; its blobs are still to come.
+   * @param refusal is asked before a search that nobody has begun yet, and may refuse it
+   */
+  image(root: Cid, wait: Wait, refusal?: () => OciError | undefined): Promise<void>
 
   /** Fetches a blob from outside, whether the bucket has it or not; it is in the bucket once the stream has ended. */
   blob(wanted: WantedBlob, wait: Wait): Promise<FetchedBlob>
@@ -202,16 +205,19 @@ export function createImageFetcher(deps: FetchDeps): ImageFetcher {
   }
 
   return {
-    async image(root, wait) {
+    async image(root, wait, refusal) {
       await refuseBlockedRoot(bucket, root, wait)
       const missed = misses.get(root)
       // What it was found to be made of may have been let back.
       if (missed instanceof BlockedContent) await refuseMarked(bucket, missed.what, wait)
       else if (missed !== undefined) throw missed
+      const flight = `image ${root}`
+      const refused = flights.isUnderWay(flight) ? undefined : refusal?.()
+      if (refused !== undefined) throw refused
       try {
         await orAborted(
           wait.signal,
-          flights.join(`image ${root}`, (limit) => fetchImage(root, limit)),
+          flights.join(flight, (limit) => fetchImage(root, limit)),
         )
       } catch (error) {
         const refusal = refusalOf('MANIFEST_UNKNOWN', root, error)

@@ -22,6 +22,9 @@ export interface Flights {
     begin: (limit: Deadline) => Promise<Result>,
     lasts?: (result: Result) => Promise<unknown>,
   ): Promise<Result>
+
+  /** Whether there is one to follow. */
+  isUnderWay(key: string): boolean
 }
 
 export function createFlights(clock: Clock, limits: FlightLimits): Flights {
@@ -50,5 +53,7 @@ export function createFlights(clock: Clock, limits: FlightLimits): Flights {
         })
       return flight
     },
+
+    isUnderWay: (key) => underWay.has(key),
   }
 }

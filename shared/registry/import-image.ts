@@ -17,7 +17,7 @@ import { writeImageRecord, type ImageRecord } from './image-record.ts'
 import { BadImage, type ImageSource } from './image-source.ts'
 import { linkBlob } from './link-blob.ts'
 import { rootOf } from './publish-image.ts'
-import { pushManifest, type PushRules } from './push-manifest.ts'
+import { holderOf, pushManifest, type PushRules } from './push-manifest.ts'
 import { createStaging, type StagedBlob, type Staging, type StagingDeps } from './staged-blobs.ts'
 
 export interface ImportDeps extends StagingDeps {
@@ -68,6 +68,11 @@ export async function importImage(
     image.walk.map(({ digest }) => digest),
     wait,
   )
+  // Asked again when the tag is set; until then nothing may be written for an image that is refused.
+  if (target !== undefined && holderOf(deps.push, target.name, image.digest) === target.name) {
+    const { name, tag } = target
+    await deps.push.immutable?.refuseMove(bucket, { name, tags: new Set([tag]), digest: image.digest }, wait)
+  }
   const staging = createStaging(deps)
   try {
     const blobs = await stageBlobs(deps, staging, source, image, manifests, wait)

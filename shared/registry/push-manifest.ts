@@ -7,10 +7,11 @@ import type { Bucket, BucketReader, Wait } from '../ports/bucket.ts'
 import type { Cid } from '../protocol/cid.ts'
 import { algorithmOf, type Digest, digestOf } from '../protocol/digest.ts'
 import { OciError } from '../protocol/errors.ts'
-import { parseManifest, type Part } from '../protocol/manifest.ts'
+import { type Manifest, parseManifest, type Part } from '../protocol/manifest.ts'
 import type { Reference, RepositoryName, Tag } from '../protocol/names.ts'
 import { BlockedContent, refuseBlocked } from './blocked.ts'
 import { removeManifest, removeTag } from './delete.ts'
+import type { ImmutableTags } from './immutable-tags.ts'
 import { hasBlob, readTag } from './links.ts'
 import { recordReferrer } from './referrers.ts'
 
@@ -41,6 +42,8 @@ export interface PushRules {
   readonly allowSparse: boolean
   /** Puts images on IPFS; undefined where none go there. */
   readonly publisher?: Publisher | undefined
+  /** The same for all that writes; undefined where every tag may move. */
+  readonly immutable?: ImmutableTags | undefined
 }
 
 /**
@@ -50,8 +53,8 @@ export interface PushRules {
  * its subject's referrers (which counts only with the revision link), then the revision link, then tags. Of the tag, `current` comes before `index`, so that a tag's folder exists exactly where the tag does
  * (decision 0002). Where names are not kept there is the revision link alone, in the repository that the digest names
  * (decision 0010).
- * @throws OciError MANIFEST_INVALID, DIGEST_INVALID, MANIFEST_BLOB_UNKNOWN, DENIED where it or a part of it is blocked;
- * nothing was written then
+ * @throws OciError MANIFEST_INVALID, DIGEST_INVALID, MANIFEST_BLOB_UNKNOWN, DENIED where it or a part of it is blocked
+ * or an immutable tag names another; nothing was written then
  */
 export async function pushManifest(
   bucket: Bucket,
@@ -69,26 +72,58 @@ export async function pushManifest(
   await refuseBlocked(bucket, all, wait)
   if (!rules.allowSparse) await refuseMissingBlobs(bucket, name, manifest.parts, wait)
 
-  await bucket.write(blobKey(digest), bytes, wait)
-  const root = await rules.publisher?.publish(name, digest, wait)
-  const holder = rules.publisher?.holderOf(name, digest) ?? name
+  const holder = holderOf(rules, name, digest)
   if (holder !== name) {
+    await bucket.write(blobKey(digest), bytes, wait)
+    const root = await rules.publisher?.publish(name, digest, wait)
     await publishNameless(bucket, digest, holder, root, wait)
     await takeBackBlocked(bucket, holder, { all, tags: new Set() }, rules, wait)
     return { digest, holder, root, subject: undefined }
   }
+  const tags = new Set(reference.kind === 'tag' ? [reference.tag, ...push.tags] : push.tags)
+  const store = (tagWait: Wait) => storeNamed(bucket, { name, bytes, manifest, all, tags }, rules, wait, tagWait)
+  return rules.immutable === undefined
+    ? store(wait)
+    : rules.immutable.whileSetting(bucket, { name, tags, digest }, wait, store)
+}
+
+/** The repository that a pushed manifest gets into, and its tags only if that is the one it is pushed to. */
+export function holderOf({ publisher }: PushRules, name: RepositoryName, digest: Digest): RepositoryName {
+  return publisher?.holderOf(name, digest) ?? name
+}
+
+interface CheckedManifest {
+  readonly name: RepositoryName
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly manifest: Manifest
+  /** Its own digest, then those of its parts. */
+  readonly all: readonly [Digest, ...Digest[]]
+  readonly tags: ReadonlySet<Tag>
+}
+
+/** @param tagWait of the writes that set tags */
+async function storeNamed(
+  bucket: Bucket,
+  { name, bytes, manifest, all, tags }: CheckedManifest,
+  rules: PushRules,
+  wait: Wait,
+  tagWait: Wait,
+): Promise<PushedManifest> {
+  const [digest] = all
+  await bucket.write(blobKey(digest), bytes, wait)
+  const root = await rules.publisher?.publish(name, digest, wait)
   const { subject } = manifest
   if (subject !== undefined) {
     await recordReferrer(bucket, name, subject, { digest, sizeBytes: bytes.byteLength, manifest }, wait)
   }
   await bucket.write(revisionLinkKey(name, digest), linkContent(digest), wait)
-  const tags = new Set(reference.kind === 'tag' ? [reference.tag, ...push.tags] : push.tags)
   for (const tag of tags) {
-    await bucket.write(tagLinkKey(name, tag), linkContent(digest), wait)
+    wait.signal.throwIfAborted()
+    await bucket.write(tagLinkKey(name, tag), linkContent(digest), tagWait)
     await bucket.write(tagIndexLinkKey(name, tag, digest), linkContent(digest), wait)
   }
   await takeBackBlocked(bucket, name, { all, tags }, rules, wait)
-  return { digest, holder, root, subject }
+  return { digest, holder: name, root, subject }
 }
 
 /** Only its content names lead to the manifest then, and they are those of an image with a root. */

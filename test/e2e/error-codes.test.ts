@@ -62,7 +62,7 @@ const provocations: Record<OciErrorCode, Provocation | string> = {
   UNAUTHORIZED: 'there are no users and no tokens yet: nobody is asked who they are',
   DENIED: { status: 403, method: 'POST', url: at(`/v2/${'a'.repeat(64)}/blobs/uploads/`) },
   UNSUPPORTED: { status: 405, method: 'POST', url: at(`${there}/tags/list`) },
-  TOOMANYREQUESTS: 'there are no limits on the rate of requests yet',
+  TOOMANYREQUESTS: 'clients on this machine have no limit unless it is set; see test/pitfalls/forwarded.test.ts',
 }
 
 const provoked = Object.entries(provocations).flatMap(([code, provocation]) =>

@@ -46,6 +46,7 @@ const malformed: readonly [string, number, string][] = [
   ['a header without a colon', 400, put(`${length}nothing\r\n`, index)],
   ['a header of 20 KB', 431, put(`${length}X-Large: ${'a'.repeat(20_000)}\r\n`, index)],
   ['2,500 headers', 431, put(length + Array.from({ length: 2500 }, (_, at) => `a${at}: b\r\n`).join(''), index)],
+  ['101 headers', 431, put(length + Array.from({ length: 98 }, (_, at) => `a${at}: b\r\n`).join(''), index)],
   ['a target of 20 KB', 431, get(`/v2/${'a'.repeat(20_000)}/tags/list`)],
   ['a target with a tab', 400, get('/v2/\t/tags/list')],
   ['a target with bytes beyond ASCII', 400, get('/v2/\xc3\xa4/tags/list')],

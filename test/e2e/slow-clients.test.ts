@@ -51,6 +51,19 @@ test('a manifest whose body trickles is 408 and stored nowhere', async () => {
   expect((await fetch(`${origin.url}/v2/slow/manifest/manifests/v1`)).status).toBe(404)
 })
 
+test('headers that trickle are 408, and the connection ends', async () => {
+  const { socket, received, closed } = await openConnection(origin.url)
+  socket.write(`GET /v2/ HTTP/1.1\r\n${host}X-Slow: `)
+  await eventually('it is answered', () => {
+    socket.write(' ')
+    return received() !== ''
+  })
+  await closed
+  const [answer] = parseAnswers(received())
+  if (answer === undefined) throw new Error('no answer came')
+  expect([answer.status, ociCode(answer)]).toEqual([408, 'UNSUPPORTED'])
+})
+
 test('an upload that trickles is taken, for longer than any other request may take', async () => {
   const url = await startUpload(origin.url, 'slow/upload')
   const head = `PATCH ${url.pathname} HTTP/1.1\r\n${host}Content-Length: 150\r\n\r\n`

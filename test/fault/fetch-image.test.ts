@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { cidOfSmallBlob, parseCid } from '../../shared/ipfs/cid.ts'
 import { directoryOf, type Entry, type Tree } from '../../shared/ipfs/directory-shape.ts'
+import { createSearchLimit } from '../../shared/http/request-limit.ts'
 import { blobKey, fetchedKey } from '../../shared/layout/keys.ts'
 import type { BlockSource } from '../../shared/ports/block-source.ts'
 import type { Cid } from '../../shared/protocol/cid.ts'
@@ -12,6 +13,7 @@ import { createFakeClock } from '../support/fake-clock.ts'
 import { manifestText, ociError } from '../support/http-client.ts'
 import { randomBytes, sha256 } from '../support/image.ts'
 import { createRegistry, pushTo, type Registry, sourceOf } from '../support/ipfs-world.ts'
+import { eventually } from '../support/stack.ts'
 
 const hour = 3600_000
 const layer = 'a layer of the image '.repeat(1000)
@@ -224,6 +226,32 @@ describe('what no source has', () => {
     expect([failed.status, failed.headers.get('Retry-After')]).toEqual([503, '5'])
     answers = true
     expect((await get(registry, `${image.root}/manifests/latest`)).status).toBe(200)
+  })
+
+  test('is searched for only so often for one client, who may follow the searches of others', async () => {
+    const clock = createFakeClock()
+    const found = Promise.withResolvers<undefined>()
+    let searches = 0
+    const slow = sourceOf({ get: () => found.promise }, () => void searches++)
+    const registry = createRegistry({ sources: [slow], clock, searchLimit: createSearchLimit(2, clock) })
+    const ask = (address: string, of: string) =>
+      registry.origin.request(
+        `/v2/${smallCid(of).replace('bafkrei', 'bafybei')}/manifests/latest`,
+        {},
+        { client: { address, scheme: 'http', host: 'registry.example' } },
+      )
+    const pending = ['first', 'second', 'second'].map((of) => ask('192.0.2.7', of))
+    await eventually('both are searched for', () => searches === 2)
+    const refused = await ask('192.0.2.7', 'third')
+    expect([refused.status, refused.headers.get('Retry-After')]).toEqual([429, '30'])
+    expect((await ociError(refused)).code).toBe('TOOMANYREQUESTS')
+    pending.push(ask('192.0.2.7', 'first'), ask('192.0.2.8', 'third'))
+    await eventually('the third is searched for', () => searches === 3)
+    found.resolve(undefined)
+    for (const answer of pending) expect((await answer).status).toBe(404)
+    // What was not found is remembered, and costs nothing.
+    expect((await ask('192.0.2.7', 'third')).status).toBe(404)
+    expect(searches).toBe(3)
   })
 
   test('is 404 without a search where nobody may ask for what was never seen here', async () => {

@@ -12,6 +12,7 @@ import { createOriginClient } from '../../shared/edge/origin-client.ts'
 import { createViewFinder } from '../../shared/edge/view-finder.ts'
 import { createOriginApp } from '../../shared/http/origin-app.ts'
 import { bucketReadable } from '../../shared/http/health.ts'
+import type { RequestLimit } from '../../shared/http/request-limit.ts'
 import type { RegistryApp } from '../../shared/http/registry-app.ts'
 import type { Bucket, BucketReader } from '../../shared/ports/bucket.ts'
 import type { Clock } from '../../shared/ports/clock.ts'
@@ -38,6 +39,7 @@ export function originApp({
   observer,
   access = everything,
   fetcher,
+  searchLimit,
 }: {
   bucket: Bucket
   uploads: Uploads
@@ -45,6 +47,7 @@ export function originApp({
   observer?: RequestObserver
   access?: AccessRules
   fetcher?: ImageFetcher
+  searchLimit?: RequestLimit | undefined
 }): RegistryApp {
   const publisher = createPublisher({ bucket, access, log: silentLog, store: embeddedStore, names: 'any' })
   return createOriginApp({
@@ -61,6 +64,7 @@ export function originApp({
     bucket,
     views: { find: (name, wait) => findView({ bucket, access, clock, keepFetchedMs }, name, wait) },
     fetcher,
+    searchLimit,
     pushBlob: createPushBlob({ bucket, uploads, hasher: nodeHasher, random: systemRandom, publisher }),
   })
 }

@@ -23,10 +23,16 @@ export interface Faces {
   readonly stop: () => Promise<void>
 }
 
-/** @param settings of the command line, for all of them */
-export async function startFaces(settings: Readonly<Record<string, string>> = {}): Promise<Faces> {
+/**
+ * @param more options of the command line, for every process
+ * @param bucketFrontUrl where clients of the edges find the bucket, if not at itself: given its address
+ */
+export async function startFaces(
+  more: Readonly<Record<string, string>> = {},
+  bucketFrontUrl: (bucketUrl: string) => Promise<string> = (bucketUrl) => Promise.resolve(bucketUrl),
+): Promise<Faces> {
   const data = await temporaryFolder()
-  const options = { 'data-dir': data.path, ...anyPorts, ...settings }
+  const options = { 'data-dir': data.path, ...anyPorts, ...more }
   const started: Part[] = []
   const stop = async () => {
     for (const part of started.toReversed()) await part.stop()
@@ -40,8 +46,9 @@ export async function startFaces(settings: Readonly<Record<string, string>> = {}
   try {
     const bucket = await start('bucket', options)
     const origin = await start('origin', options)
+    const frontUrl = await bucketFrontUrl(bucket.url)
     const startEdge = (edge: EdgeRuntime) =>
-      start('edge', { ...options, edge, 'bucket-url': bucket.url, 'edge-origin-url': origin.url })
+      start('edge', { ...options, edge, 'bucket-url': frontUrl, 'edge-origin-url': origin.url })
     const parts: Readonly<Record<Face, Part>> = {
       origin,
       'edge on Node': await startEdge('node'),

@@ -3,6 +3,7 @@
 import { systemClock, systemRandom } from '../../origin/process/system-ports.ts'
 import { nodeHasher } from '../../origin/upload/node-hasher.ts'
 import type { AccessRules } from '../../shared/auth/access.ts'
+import type { RequestLimit } from '../../shared/http/request-limit.ts'
 import type { RegistryApp } from '../../shared/http/registry-app.ts'
 import { createVerifiedReader } from '../../shared/ipfs/verified-blocks.ts'
 import type { BlockSource } from '../../shared/ports/block-source.ts'
@@ -34,6 +35,7 @@ export interface RegistryOptions {
   readonly sources?: readonly BlockSource[]
   readonly clock?: Clock
   readonly limits?: Partial<FetchLimits>
+  readonly searchLimit?: RequestLimit
 }
 
 const open: AccessRules = { anonymous: 'push', delete: true, fetch: true }
@@ -51,7 +53,7 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     reader: createVerifiedReader({ sources, clock, log: silentLog }),
     limits: { timeoutMs: 5000, atOnce: 8, imageBytes: 1_000_000_000, ...limits },
   })
-  const origin = originApp({ bucket, uploads, clock, access, fetcher })
+  const origin = originApp({ bucket, uploads, clock, access, fetcher, searchLimit: options.searchLimit })
   const views: Views = { find: (name, wait) => findView({ bucket, access, clock, keepFetchedMs }, name, wait) }
   return {
     objects,

@@ -40,7 +40,7 @@ function refusalBy(rules: AccessRules, { method, path }: { method: string; path:
   const wanted = wantedBy(method, parseRoute(method, path))
   if (wanted === undefined) throw new Error('no such request')
   try {
-    authorize(rules, undefined, new Request(`http://registry.test${path}`), undefined, wanted)
+    authorize(rules, undefined, { address: undefined, scheme: 'http', host: 'registry.test' }, undefined, wanted)
     return undefined
   } catch (error) {
     return error

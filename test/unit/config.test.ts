@@ -38,11 +38,15 @@ const samples: Readonly<Record<string, readonly [string, string]>> = {
   'access.groups': ['[]', '[{"name":"team","users":["alice"]}]'],
   'access.service': ['one.example.com', 'two'],
   'access.private': ['team/**', 'secret,team/app'],
+  'access.immutable_tags': ['team/**:v*', 'app:1.0,**:*-final'],
   'access.delete': ['true', 'false'],
   'access.read_only': ['true', 'false'],
   'access.htpasswd': ['/users/one', '/users/two'],
   'push.allow_sparse': ['true', 'false'],
   'push.names': ['any', 'content-only'],
+  'http.tls_cert': ['/tls/one.pem', '/tls/two.pem'],
+  'http.tls_key': ['/tls/one-key.pem', '/tls/two-key.pem'],
+  'http.trusted_proxies': ['127.0.0.1', '192.0.2.7,2001:db8::/32'],
   'log.level': ['debug', 'error'],
 }
 const samplesOf = (path: string) => samples[path] ?? ['201', '202']
@@ -84,7 +88,14 @@ describe.each(settings)('$path', ({ path, option, environment, about, example, d
   })
 
   test('at fault is named by where it came from', async () => {
-    const takesAnyText = ['data_dir', 'bucket.folder', 'bucket.region', 'access.htpasswd'].includes(path)
+    const takesAnyText = [
+      'data_dir',
+      'bucket.folder',
+      'bucket.region',
+      'access.htpasswd',
+      'http.tls_cert',
+      'http.tls_key',
+    ].includes(path)
     const bad = takesAnyText ? '' : '\t'
     expect(await faults({ environment: { [environment]: bad } })).toEqual([
       expect.stringContaining(`${environment}: must be`),

@@ -61,6 +61,30 @@ describe('a request', () => {
     expect(headersSent().get('X-Request-Id')).toBe('an-id')
   })
 
+  const forged = {
+    'X-Forwarded-For': '203.0.113.9',
+    'X-Forwarded-Proto': 'https',
+    'X-Forwarded-Host': 'evil.example',
+    'X-Real-IP': '203.0.113.9',
+    Forwarded: 'for=203.0.113.9',
+  }
+
+  test('says whose it is, in place of what the client says of that', async () => {
+    const client = { address: '192.0.2.7', scheme: 'https', host: 'edge.test' } as const
+    const origin = createOriginClient({ originUrl: 'http://origin.test', timeoutMs, clock, fetch })
+    await origin.ask(new Request('http://edge.test/v2/', { headers: forged }), 'an-id', client)
+    expect([...headersSent()].filter(([name]) => /forward|real/.test(name))).toEqual([
+      ['x-forwarded-for', '192.0.2.7'],
+      ['x-forwarded-host', 'edge.test'],
+      ['x-forwarded-proto', 'https'],
+    ])
+  })
+
+  test('says nothing of that where it is not known, whatever the client says', async () => {
+    await ask(new Request('http://edge.test/v2/', { headers: forged }))
+    expect([...headersSent()].filter(([name]) => /forward|real/.test(name))).toEqual([])
+  })
+
   test('loses the headers of its own connection, those that Connection names too', async () => {
     // The class of the runtime forbids some of these in a Request; a listener hands them over all the same.
     const headers = new Headers({

@@ -1,4 +1,4 @@
-// Pitfalls of Workers KV and R2, by their numbers, in workerd. The others are in test/pitfalls.
+// Pitfalls of Cloudflare and its KV and R2, by their numbers, in workerd. The others are in test/pitfalls.
 
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
@@ -68,4 +68,20 @@ test('pitfall 9: two tag writes within a second are both seen, though KV refuses
     expect(await pulledBy({ MANIFESTS: oncePerSecond, BUCKET: readOnly }, name)).toBe(moved)
   }
   expect([...written]).toContain(`t/${name}/${tag}`)
+})
+
+test('pitfall 21: Cloudflare says who the client is, and nobody else does', async () => {
+  const isolate = { ...env, REQUESTS_PER_MINUTE: '1' }
+  const statusFor = async (client: string, forwardedFor: string) => {
+    const headers = { 'CF-Connecting-IP': client, 'X-Forwarded-For': forwardedFor, 'X-Real-IP': forwardedFor }
+    const context = createExecutionContext()
+    const response = await worker.fetch(new Request('http://edge.example/v2/', { headers }), isolate, context)
+    await waitOnExecutionContext(context)
+    return response.status
+  }
+  expect(await statusFor('192.0.2.7', '203.0.113.1')).toBe(200)
+  expect(await statusFor('192.0.2.7', '203.0.113.2')).toBe(429)
+  expect(await statusFor('192.0.2.8', '203.0.113.1')).toBe(200)
+  expect(await statusFor('2001:db8::1', '203.0.113.1')).toBe(200)
+  expect(await statusFor('2001:db8::2', '203.0.113.3')).toBe(429)
 })

@@ -17,6 +17,7 @@ export const howToInstall = {
   dockerd: 'apt-get install docker.io',
   docker: 'apt-get install docker.io (or docker-cli)',
   busybox: 'apt-get install busybox-static',
+  nginx: 'apt-get install nginx-light',
   crane: '.ci/install-clients crane',
   regctl: '.ci/install-clients regctl',
   oras: '.ci/install-clients oras',

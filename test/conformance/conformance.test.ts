@@ -1,0 +1,92 @@
+// The conformance suite of the OCI distribution-spec against every face. What need not pass is in not-passed.ts; with
+// MIRRORBALL_TEST_WRITE_CONFORMANCE set, as by `npm run conformance:write`, docs/conformance.md is written from the runs.
+
+import { readFile, writeFile } from 'node:fs/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { missingSuite, runSuite, suiteCommit, type SuiteResult } from '../support/conformance.ts'
+import { type Faces, startFaces } from '../support/faces.ts'
+import { type PassingProxy, startPassingProxy } from '../support/passing-proxy.ts'
+import { expectedOf, foundIn } from './not-passed.ts'
+import { conformancePage, type Counted, pageFile } from './page.ts'
+import { type Run, runsOf, type Setup, setups } from './runs.ts'
+
+const missing = missingSuite()
+const writes = process.env['MIRRORBALL_TEST_WRITE_CONFORMANCE'] !== undefined
+
+describe.skipIf(missing !== undefined)(`the conformance suite of OCI (${missing ?? suiteCommit})`, () => {
+  const counted: Counted[] = []
+
+  describe.each(setups)('with the $bucket, sparse content: $sparse', (setup) => {
+    let registry: Registry
+
+    beforeAll(async () => {
+      registry = await startRegistry(setup)
+    })
+
+    afterAll(() => registry.stop())
+
+    test.each(runsOf(setup))('the $face, blobs $blobs, version $version', async (run) => {
+      const handedOut = registry.faces.watchBlobs(run.face)
+      const result = await runAt(registry.faces, run)
+      const redirected = run.face === 'origin' ? [] : handedOut()
+
+      const expected = expectedOf(run)
+      expect(foundIn(result)).toEqual(expected)
+      const expectedCount = (status: string) => expected.tests.filter((each) => each.status === status).length
+      expect(result.counts).toEqual({
+        Pass: expect.any(Number),
+        Skip: expectedCount('Skip'),
+        Disabled: expectedCount('Disabled'),
+        FAIL: expectedCount('FAIL'),
+        Error: 0,
+      })
+      expect(redirected.length > 0 ? 'redirected' : 'streamed').toBe(run.blobs)
+      // A build that was told no commit cannot say it.
+      expect([suiteCommit, 'unknown']).toContain(result.commit)
+      counted.push({ run, counts: result.counts })
+    })
+  })
+
+  test('is what docs/conformance.md tells', async () => {
+    expect(counted).toHaveLength(setups.flatMap(runsOf).length)
+    if (writes) await writeFile(pageFile, conformancePage(counted))
+    expect(await readFile(pageFile, 'utf8'), 'npm run conformance:write brings it up to date').toBe(
+      conformancePage(counted),
+    )
+  })
+})
+
+interface Registry {
+  readonly faces: Faces
+  stop(): Promise<void>
+}
+
+async function startRegistry({ bucket, sparse }: Setup): Promise<Registry> {
+  let front: PassingProxy | undefined
+  const plainBucket = async (bucketUrl: string) => {
+    front = await startPassingProxy(bucketUrl, 'docker-content-digest')
+    return front.url + new URL(bucketUrl).pathname
+  }
+  const options: Record<string, string> = sparse ? { 'push-allow-sparse': 'true' } : {}
+  const faces = await startFaces(options, bucket === 'plain bucket' ? plainBucket : undefined)
+  return {
+    faces,
+    async stop() {
+      await faces.stop()
+      await front?.stop()
+    },
+  }
+}
+
+async function runAt(faces: Faces, { face, blobs, version, sparse, login }: Run): Promise<SuiteResult> {
+  const repositories = `${face.replaceAll(' ', '-').toLowerCase()}/${blobs}/${version}`
+  const run = { url: faces.url(face), version, sparse, repositories, ...(login === undefined ? {} : { login }) }
+  if (face === 'origin' || blobs === 'redirected') return runSuite(run)
+  // Who came by a name that is not loopback gets blobs from the edge itself, as the bucket is on loopback.
+  const proxy = await startPassingProxy(run.url)
+  try {
+    return await runSuite({ ...run, url: 'http://registry.example', proxyUrl: proxy.url })
+  } finally {
+    await proxy.stop()
+  }
+}
