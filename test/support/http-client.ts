@@ -116,3 +116,8 @@ export async function tokenFor(
   })
   return ((await response.json()) as { token: string }).token
 }
+
+/** Shows a token. */
+export function authorized(token: string): { readonly headers: Readonly<Record<string, string>> } {
+  return { headers: { Authorization: `Bearer ${token}` } }
+}
