@@ -6,6 +6,7 @@ import { filesIn } from '../registry-content.ts'
 import { temporaryFolder } from '../stack.ts'
 import { regctlPlainHttp } from './layout-clients.ts'
 import { runClient } from './programs.ts'
+import { createCredentialFile, type SignIn } from './sign-in.ts'
 
 interface Artifact {
   readonly type: string
@@ -28,16 +29,25 @@ export interface ArtifactClient {
   readonly stop: () => Promise<void>
 }
 
-export async function startOrasArtifacts(): Promise<ArtifactClient & { attachByTag: ArtifactClient['attach'] }> {
+interface OrasArtifacts extends ArtifactClient, SignIn {
+  readonly attachByTag: ArtifactClient['attach']
+}
+
+export async function startOrasArtifacts(): Promise<OrasArtifacts> {
   const folder = await temporaryFolder()
+  const credentials = await createCredentialFile(folder.path)
   const oras = (args: readonly string[], workingFolder?: string) =>
-    runClient('oras', args, { HOME: folder.path }, workingFolder)
+    runClient('oras', args, { HOME: folder.path, ...credentials.environment }, workingFolder)
   const attach = async ({ type, ...artifact }: Artifact, subject: string, ...options: readonly string[]) => {
     const format = '--format=go-template={{.digest}}'
     const args = ['attach', '--plain-http', `--artifact-type=${type}`, format, ...options, subject, ...artifact.files]
     return (await oras(args, artifact.folder)).trim()
   }
   return {
+    ...credentials,
+    async login(host, user, password) {
+      await oras(['login', '--plain-http', `--username=${user}`, `--password=${password}`, host])
+    },
     async push({ type, files, ...artifact }, reference) {
       await oras(['push', '--plain-http', `--artifact-type=${type}`, reference, ...files], artifact.folder)
     },

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { temporaryFolder } from '../stack.ts'
 import { runClient } from './programs.ts'
+import { createCredentialFile, type SignIn } from './sign-in.ts'
 
 /** Where cosign puts a signature and looks for it. */
 export const signatureForms = {
@@ -18,7 +19,7 @@ export const signatureForms = {
 export type SignatureForm = keyof typeof signatureForms
 
 /** References are HOST:PORT/NAME@DIGEST. */
-export interface Cosign {
+export interface Cosign extends SignIn {
   sign(reference: string, form: SignatureForm): Promise<void>
   /** Rejects where the image has no signature by this key. @param key ours, or one that signed nothing */
   verify(reference: string, form: SignatureForm, key?: 'ours' | 'other'): Promise<void>
@@ -32,9 +33,15 @@ export interface Cosign {
 
 export async function startCosign(): Promise<Cosign> {
   const folder = await temporaryFolder()
+  const credentials = await createCredentialFile(folder.path)
   const at = (name: string) => join(folder.path, name)
   const cosign = (...args: readonly string[]) =>
-    runClient('cosign', args, { HOME: folder.path, COSIGN_PASSWORD: '', COSIGN_EXPERIMENTAL: '1' })
+    runClient('cosign', args, {
+      HOME: folder.path,
+      COSIGN_PASSWORD: '',
+      COSIGN_EXPERIMENTAL: '1',
+      ...credentials.environment,
+    })
   for (const key of ['ours', 'other']) await cosign('generate-key-pair', `--output-key-prefix=${at(key)}`)
   // Without one of its own, cosign asks for that of the public log.
   await cosign('trusted-root', 'create', `--out=${at('root.json')}`)
@@ -53,6 +60,10 @@ export async function startCosign(): Promise<Cosign> {
     `--trusted-root=${at('root.json')}`,
   ]
   return {
+    ...credentials,
+    async login(host, user, password) {
+      await cosign('login', host, `--username=${user}`, `--password=${password}`)
+    },
     async sign(reference, form) {
       await cosign('sign', ...signing, ...signatureForms[form].sign, reference)
     },

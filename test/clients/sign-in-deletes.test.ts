@@ -1,0 +1,97 @@
+// Clients that delete, and that list repositories: each asks for a token with what it knows of scopes.
+
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+
+import { regctlPlainHttp, startCrane } from '../support/clients/layout-clients.ts'
+import { type Client, describeWith, runClient } from '../support/clients/programs.ts'
+import { createCredentialFile, type CredentialFile } from '../support/clients/sign-in.ts'
+import { type ClosedFaces, passwords, startClosedFaces } from '../support/closed-faces.ts'
+import { type Face, faceNames } from '../support/faces.ts'
+import { authorized, tokenFor } from '../support/http-client.ts'
+import { makeImage, type TestImage } from '../support/image.ts'
+import { temporaryFolder } from '../support/stack.ts'
+
+/** What removes a manifest, with all its tags. */
+const deletes = {
+  skopeo: (reference) => ['delete', '--tls-verify=false', `docker://${reference}`],
+  crane: (reference) => ['delete', reference, '--insecure'],
+  regctl: (reference) => ['manifest', 'rm', '--force-tag-dereference', ...regctlPlainHttp(reference), reference],
+  oras: (reference) => ['manifest', 'delete', '--force', '--plain-http', reference],
+} as const satisfies Partial<Record<Client, (reference: string) => readonly string[]>>
+
+const names = Object.keys(deletes) as readonly (keyof typeof deletes)[]
+
+describeWith(names, 'at a registry with users', () => {
+  let faces: ClosedFaces
+  let folder: string
+  let credentials: CredentialFile
+  let image: TestImage
+  let crane: Awaited<ReturnType<typeof startCrane>>
+
+  beforeAll(async () => {
+    faces = await startClosedFaces()
+  })
+
+  afterAll(async () => {
+    await faces.stop()
+    expect(faces.failures()).toEqual([])
+  })
+
+  beforeAll(async () => {
+    crane = await startCrane()
+    await crane.login(faces.host('origin'), 'alice', passwords.alice)
+    return crane.stop
+  })
+
+  beforeAll(async () => {
+    const temporary = await temporaryFolder()
+    folder = temporary.path
+    image = await makeImage(join(folder, 'image'), 'to be deleted', [1000])
+    await mkdir(join(folder, 'credentials'))
+    credentials = await createCredentialFile(join(folder, 'credentials'))
+    return temporary.remove
+  })
+
+  beforeEach(() => credentials.signOut())
+
+  const run = (client: Client, ...args: readonly string[]) =>
+    runClient(client, args, { HOME: folder, ...credentials.environment })
+  const login = (face: Face, user: keyof typeof passwords) =>
+    run('crane', 'auth', 'login', faces.host(face), `--username=${user}`, `--password=${passwords[user]}`)
+
+  describe.each(faceNames)('the %s:', (face) => {
+    const slug = face.replaceAll(' ', '-').toLowerCase()
+
+    test.each(names)('%s deletes what its user may', async (client) => {
+      const name = `team/${slug}/${client}`
+      const reference = `${faces.host(face)}/${name}:latest`
+      await crane.push(image, `${faces.host('origin')}/${name}:latest`)
+      const status = async () => {
+        const token = await tokenFor(faces.url(face), 'alice', passwords.alice, [`repository:${name}:pull`])
+        return (await fetch(`${faces.url(face)}/v2/${name}/manifests/latest`, authorized(token))).status
+      }
+
+      await expect(run(client, ...deletes[client](reference))).rejects.toThrow(/unauthorized|401/i)
+      await login(face, 'bob')
+      await expect(run(client, ...deletes[client](reference))).rejects.toThrow(/denied|403/i)
+      expect(await status()).toBe(200)
+      await login(face, 'alice')
+      await run(client, ...deletes[client](reference))
+
+      expect(await status()).toBe(404)
+    })
+
+    test('crane lists the repositories that its user may pull from', async () => {
+      const name = `team/listed/${slug}`
+      await crane.push(image, `${faces.host('origin')}/${name}:latest`)
+      const listed = async () => (await run('crane', 'catalog', faces.host(face), '--insecure')).split('\n')
+
+      await login(face, 'alice')
+      expect(await listed()).toContain(name)
+      await login(face, 'bob')
+      expect(await listed()).not.toContain(name)
+    })
+  })
+})
