@@ -4,6 +4,7 @@ import { nodeHasher } from '../../origin/upload/node-hasher.ts'
 import { systemClock, systemRandom } from '../../origin/process/system-ports.ts'
 import { embeddedStore } from '../../origin/ipfs/embedded-store.ts'
 import type { AccessRules } from '../../shared/auth/access.ts'
+import type { Authentication } from '../../shared/auth/authentication.ts'
 import { createBlobFinder } from '../../shared/edge/blob-finder.ts'
 import { createCachedManifests } from '../../shared/edge/cached-manifests.ts'
 import { createEdgeApp } from '../../shared/edge/edge-app.ts'
@@ -37,6 +38,7 @@ export function originApp({
   clock = systemClock,
   observer,
   access = everything,
+  auth,
   fetcher,
 }: {
   bucket: Bucket
@@ -44,6 +46,7 @@ export function originApp({
   clock?: Clock
   observer?: RequestObserver
   access?: AccessRules
+  auth?: Authentication
   fetcher?: ImageFetcher
 }): RegistryApp {
   const publisher = createPublisher({ bucket, access, log: silentLog, store: embeddedStore, names: 'any' })
@@ -52,7 +55,7 @@ export function originApp({
     clock,
     random: systemRandom,
     access,
-    auth: undefined,
+    auth,
     tokens: undefined,
     checks: [bucketReadable(bucket)],
     observer,
@@ -75,6 +78,7 @@ export interface EdgeParts {
   readonly shared?: ManifestCache
   readonly observer?: RequestObserver
   readonly access?: AccessRules
+  readonly auth?: Authentication
 }
 
 /** Timeouts are 1,000 ms of the clock. */
@@ -87,6 +91,7 @@ export function edgeApp({
   shared,
   observer,
   access = everything,
+  auth,
 }: EdgeParts): RegistryApp {
   const views = createViewFinder({ bucket, access, clock, keepFetchedMs })
   const nobody: Fetch = () => Promise.reject(new TypeError('fetch failed'))
@@ -95,7 +100,7 @@ export function edgeApp({
     clock,
     random: systemRandom,
     access,
-    auth: undefined,
+    auth,
     checks: [bucketReadable(bucket)],
     observer,
     bucket,
