@@ -6,8 +6,18 @@ import { expect, test } from 'vitest'
 
 const numbersFrom = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, at) => first + at)
 
-/** Caches and edges; lists and the order of pushes; IPFS; working together with clients. */
-const provided = [...numbersFrom(1, 10), ...numbersFrom(38, 40), ...numbersFrom(42, 45), ...numbersFrom(46, 60)]
+/** Caches and edges; who may do what; lists and the order of pushes; IPFS; working together with clients. */
+const provided = [
+  ...numbersFrom(1, 10),
+  16,
+  20,
+  23,
+  24,
+  25,
+  ...numbersFrom(38, 40),
+  ...numbersFrom(42, 45),
+  ...numbersFrom(46, 60),
+]
 
 test('each pitfall that is provided against has its test', async () => {
   const found = new Set<number>()
