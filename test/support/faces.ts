@@ -10,6 +10,8 @@ export type Face = (typeof faceNames)[number]
 export interface Faces {
   readonly url: (face: Face) => string
   readonly dataFolder: string
+  /** Every line that any part has logged so far, and all else it printed. */
+  readonly printed: () => string
   /**
    * Watches a face from now on.
    *
@@ -57,6 +59,7 @@ export async function startFaces(
     return {
       url: (face) => parts[face].url,
       dataFolder: data.path,
+      printed: () => started.map(({ log, text }) => `${JSON.stringify(log)}\n${text()}`).join('\n'),
       watchBlobs(face) {
         if (face === 'origin') return blobsSent(origin.log)
         const traffic = watchBlobTraffic((part) => (part === 'edge' ? parts[face] : bucket).log)
