@@ -152,7 +152,7 @@ describe.each(faceNames)('at the %s', (face) => {
     })
     const accounts = join(faces.dataFolder, 'accounts')
     const read = async (file: string) =>
-      JSON.parse(await readFile(join(accounts, file), 'utf8')) as Record<string, string>
+      JSON.parse(await readFile(join(accounts, file), 'utf8')) as Record<string, unknown>
     const tokenFiles = await readdir(join(accounts, 'tokens'))
     const hashes = await Promise.all(
       tokenFiles
@@ -161,12 +161,12 @@ describe.each(faceNames)('at the %s', (face) => {
     )
     expect(hashes.length).toBeGreaterThan(0)
     const secrets = [
-      (await read('token-key.json'))['d'],
+      ((await read('token-key.json'))['current'] as { d?: string } | undefined)?.d,
       (await read('bucket-key.json'))['secretAccessKey'],
       secret.split('_')[2],
       ...hashes,
       ...[token, refresh].map((each) => each.split('.')[2]),
-    ].map((text) => text ?? '')
+    ].map((text) => (typeof text === 'string' ? text : ''))
     for (const each of secrets) expect(each.length).toBeGreaterThan(30)
     const expectNone = (where: string, text: string) =>
       expect([where, secrets.filter((each) => text.includes(each))]).toEqual([where, []])
