@@ -175,7 +175,10 @@ async function findViewed(
 
 /** The origin counts the days since an image from outside was last asked for; it would not hear of hits. */
 async function keepAlive({ origin }: EdgeDeps, { request, id, client }: RegistryRequest): Promise<void> {
-  const { body } = await origin.ask(new Request(request.url, { method: 'HEAD' }), id, client)
+  // Where not everyone may pull, the origin wants to know who asks.
+  const authorization = request.headers.get('Authorization')
+  const headers: Record<string, string> = authorization === null ? {} : { Authorization: authorization }
+  const { body } = await origin.ask(new Request(request.url, { method: 'HEAD', headers }), id, client)
   if (body instanceof ReadableStream) await body.cancel()
 }
 

@@ -1,4 +1,5 @@
-// Pitfalls of caches and edges, by their numbers. 8 and 9, which are about KV and R2, are in test/workerd.
+// Pitfalls of caches and edges, by their numbers, where nobody signs in. With users they are in private-content.test.ts; 8
+// and 9, which are about KV and R2, are in test/workerd.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
@@ -95,7 +96,7 @@ describe.each(faces)('at %s', (_, runtime, face) => {
     }
   })
 
-  test('pitfall 4: every answer says itself whether it may be kept; refusals may not. (There is no 401 yet.)', async () => {
+  test('pitfall 4: every answer says itself whether it may be kept; refusals may not', async () => {
     const statuses = new Set<number>()
     for (const [what, { status, headers }] of await everyAnswer()) {
       statuses.add(status)

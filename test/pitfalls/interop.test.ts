@@ -1,4 +1,5 @@
-// Pitfalls of working together with clients and proxies, by their numbers. 57 is in large-upload.test.ts.
+// Pitfalls of working together with clients and proxies, by their numbers, where nobody signs in. 57 is in
+// large-upload.test.ts; what changes where users sign in is in sign-in.test.ts.
 
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -116,7 +117,7 @@ describe.each(faces)('at %s', (_, runtime, face) => {
     expect(put.status).toBe(201)
   })
 
-  test('pitfall 51: there is no challenge with scopes to take wrongly: credentials are not asked for, and change nothing', async () => {
+  test('pitfall 51: where nobody signs in there is no challenge with scopes to take wrongly: credentials are not asked for, and change nothing', async () => {
     const paths = ['/v2/', '/v2/_catalog', '/v2/interop/none/manifests/v1', `/v2/${'a'.repeat(64)}/blobs/uploads/`]
     for (const Authorization of ['Basic eDp5', 'Bearer a.b.c', 'Bearer', '', 'Negotiate x']) {
       for (const path of paths) {

@@ -4,6 +4,7 @@ import { nodeHasher } from '../../origin/upload/node-hasher.ts'
 import { systemClock, systemRandom } from '../../origin/process/system-ports.ts'
 import { embeddedStore } from '../../origin/ipfs/embedded-store.ts'
 import type { AccessRules } from '../../shared/auth/access.ts'
+import type { Authentication } from '../../shared/auth/authentication.ts'
 import { createBlobFinder } from '../../shared/edge/blob-finder.ts'
 import { createCachedManifests } from '../../shared/edge/cached-manifests.ts'
 import { createEdgeApp } from '../../shared/edge/edge-app.ts'
@@ -38,6 +39,7 @@ export function originApp({
   clock = systemClock,
   observer,
   access = everything,
+  auth,
   fetcher,
   searchLimit,
 }: {
@@ -46,6 +48,7 @@ export function originApp({
   clock?: Clock
   observer?: RequestObserver
   access?: AccessRules
+  auth?: Authentication
   fetcher?: ImageFetcher
   searchLimit?: RequestLimit | undefined
 }): RegistryApp {
@@ -55,7 +58,7 @@ export function originApp({
     clock,
     random: systemRandom,
     access,
-    auth: undefined,
+    auth,
     tokens: undefined,
     checks: [bucketReadable(bucket)],
     observer,
@@ -79,6 +82,7 @@ export interface EdgeParts {
   readonly shared?: ManifestCache
   readonly observer?: RequestObserver
   readonly access?: AccessRules
+  readonly auth?: Authentication
 }
 
 /** Timeouts are 1,000 ms of the clock. */
@@ -91,6 +95,7 @@ export function edgeApp({
   shared,
   observer,
   access = everything,
+  auth,
 }: EdgeParts): RegistryApp {
   const views = createViewFinder({ bucket, access, clock, keepFetchedMs })
   const nobody: Fetch = () => Promise.reject(new TypeError('fetch failed'))
@@ -99,7 +104,7 @@ export function edgeApp({
     clock,
     random: systemRandom,
     access,
-    auth: undefined,
+    auth,
     checks: [bucketReadable(bucket)],
     observer,
     bucket,

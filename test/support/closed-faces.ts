@@ -4,7 +4,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { hashPassword } from '../../origin/accounts/password-hash.ts'
-import { tokenKey } from '../../origin/accounts/token-keys.ts'
+import { openTokenKeys } from '../../origin/accounts/token-keys.ts'
 import { defaultService } from '../../shared/auth/access.ts'
 import { createTokenSigner, type TokenSigner } from '../../shared/auth/token.ts'
 import { type Face, faceNames, type Faces, startFaces } from './faces.ts'
@@ -41,8 +41,9 @@ export async function startClosedFaces(settings: Readonly<Record<string, string>
     ...faces,
     host: (face) => new URL(faces.url(face)).host,
     async signerAt(nowMs) {
-      const { signing } = await tokenKey(join(faces.dataFolder, 'accounts', 'token-key.json'))
-      return createTokenSigner({ current: async () => signing, service: defaultService, clock: createFakeClock(nowMs) })
+      const clock = createFakeClock(nowMs)
+      const keys = await openTokenKeys(join(faces.dataFolder, 'accounts', 'token-key.json'), clock)
+      return createTokenSigner({ current: () => keys.current(), service: defaultService, clock })
     },
     failures: () => faceNames.flatMap((face) => faces.log(face)).filter(({ status }) => Number(status) >= 500),
     async stop() {

@@ -9,6 +9,9 @@ export type Face = (typeof faceNames)[number]
 
 export interface Faces {
   readonly url: (face: Face) => string
+  readonly dataFolder: string
+  /** Every line that any part has logged so far, and all else it printed. */
+  readonly printed: () => string
   /**
    * Watches a face from now on.
    *
@@ -16,7 +19,6 @@ export interface Faces {
    *   redirect to the bucket, which then handed it out
    */
   readonly watchBlobs: (face: Face) => () => readonly string[]
-  readonly dataFolder: string
   readonly log: (face: Face) => readonly LogLine[]
   /** Ends one face alone. */
   readonly end: (face: Face) => Promise<void>
@@ -56,6 +58,8 @@ export async function startFaces(
     }
     return {
       url: (face) => parts[face].url,
+      dataFolder: data.path,
+      printed: () => started.map(({ log, text }) => `${JSON.stringify(log)}\n${text()}`).join('\n'),
       watchBlobs(face) {
         if (face === 'origin') return blobsSent(origin.log)
         const traffic = watchBlobTraffic((part) => (part === 'edge' ? parts[face] : bucket).log)
@@ -64,7 +68,6 @@ export async function startFaces(
           return traffic.redirected().filter((digest) => handedOut.has(digest))
         }
       },
-      dataFolder: data.path,
       log: (face) => parts[face].log,
       async end(face) {
         await parts[face].stop()

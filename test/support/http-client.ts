@@ -85,14 +85,20 @@ export interface SmallImage {
   readonly digest: string
 }
 
-/** Pushes a small image of one layer, different for every seed. */
-export async function pushImage(base: string, name: string, tag: string, seed: string): Promise<SmallImage> {
+/** Pushes a small image of one layer, different for every seed. @param headers sent with each request */
+export async function pushImage(
+  base: string,
+  name: string,
+  tag: string,
+  seed: string,
+  headers: Record<string, string> = {},
+): Promise<SmallImage> {
   const config = JSON.stringify({ architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: [] }, seed })
   const layer = `layer of ${seed}`
-  await pushBlob(base, name, config)
-  await pushBlob(base, name, layer)
+  await pushBlob(base, name, config, headers)
+  await pushBlob(base, name, layer, headers)
   const manifest = manifestText(config, [layer])
-  const response = await putManifest(base, name, tag, manifest)
+  const response = await putManifest(base, name, tag, manifest, ociManifestType, headers)
   if (response.status !== 201) throw new Error(`the manifest was answered ${response.status}: ${await response.text()}`)
   return { config, layer, manifest, digest: sha256(manifest) }
 }

@@ -6,10 +6,11 @@ import { expect, test } from 'vitest'
 
 const numbersFrom = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, at) => first + at)
 
-/** Caches and edges; who a client is; lists and the order of pushes; IPFS; working together with clients. */
+/** Caches and edges; who a client is, and what it may do; lists and the order of pushes; IPFS; working together with clients. */
 const provided = [
   ...numbersFrom(1, 10),
-  ...numbersFrom(21, 22),
+  16,
+  ...numbersFrom(20, 25),
   ...numbersFrom(38, 40),
   ...numbersFrom(42, 45),
   ...numbersFrom(46, 60),

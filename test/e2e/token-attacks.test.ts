@@ -1,0 +1,396 @@
+// Tokens that nobody may believe, and requests to the token service that are not as they should be, at every face.
+
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { openTokenFolder } from '../../origin/accounts/token-folder.ts'
+import { faceNames, type Faces, startFaces } from '../support/faces.ts'
+import { claimsFor, forgedTokens, ownKey, signed } from '../support/forged-tokens.ts'
+import {
+  manifestText,
+  ociError,
+  ociManifestType,
+  pushBlob,
+  pushImage,
+  putManifest,
+  type SmallImage,
+  startUpload,
+  withDigest,
+} from '../support/http-client.ts'
+import { sha256 } from '../support/image.ts'
+import { openConnection, parseAnswers } from '../support/raw-http.ts'
+import { filesIn } from '../support/registry-content.ts'
+import {
+  basic,
+  bearer,
+  makePersonalToken,
+  settingsWithUsers,
+  signIn,
+  type TokenDocument,
+  tokenFrom,
+} from '../support/signed-in.ts'
+
+let faces: Faces
+let image: SmallImage
+const secrets = new Map<string, string>()
+
+beforeAll(async () => {
+  faces = await startFaces(settingsWithUsers)
+  const origin = faces.url('origin')
+  const admin = bearer(await signIn(origin, faces.dataFolder, 'admin', ['private/app']))
+  image = await pushImage(origin, 'private/app', 'v1', 'secret', admin)
+  for (const user of ['reader', 'writer', 'second', 'stranger', 'admin'])
+    secrets.set(user, await makePersonalToken(faces.dataFolder, user))
+})
+
+afterAll(() => faces.stop())
+
+const secret = (user: string) => secrets.get(user) ?? ''
+const storedFiles = () => filesIn(join(faces.dataFolder, 'bucket'))
+
+describe.each(faceNames)('at the %s', (face) => {
+  let base: string
+  beforeEach(() => {
+    base = faces.url(face)
+  })
+
+  const pull = (headers: Record<string, string>, more = '') =>
+    fetch(`${base}/v2/private/app/manifests/v1${more}`, { headers })
+
+  /** Headers of a user with a fresh token for some repositories. */
+  const as = async (user: string, ...names: string[]) =>
+    bearer(
+      (
+        await tokenFrom(
+          base,
+          names.map((name) => `repository:${name}:pull,push,delete`),
+          basic(user, secret(user)),
+        )
+      ).token,
+    )
+
+  test('a forged token is no token, whatever is forged', async () => {
+    const own = await ownKey(faces.dataFolder)
+    // The same claims in a token that nothing is wrong with, or all of this would prove nothing.
+    expect((await pull(bearer(await signed(own.key, { kid: own.id }, claimsFor('private/app'))))).status).toBe(200)
+    const before = await storedFiles()
+    const wrong: string[] = []
+    for (const [what, token] of await forgedTokens(own, 'private/app')) {
+      const read = await pull(bearer(token))
+      const write = await fetch(`${base}/v2/private/app/blobs/uploads/?digest=${sha256('x')}`, {
+        method: 'POST',
+        body: 'x',
+        headers: bearer(token),
+      })
+      for (const answer of [read, write]) {
+        const challenge = answer.headers.get('WWW-Authenticate')
+        const said = `${(await ociError(answer)).code} ${challenge} ${answer.headers.get('Cache-Control')}`
+        if (said !== `UNAUTHORIZED Bearer realm="${base}/token",service="mirrorball",error="invalid_token" no-store`)
+          wrong.push(`${what}: ${answer.status} ${said}`)
+      }
+    }
+    expect(wrong).toEqual([])
+    expect(await storedFiles()).toEqual(before)
+  })
+
+  test('a refresh token gives access to nothing, and an access token refreshes nothing', async () => {
+    const scopes = ['repository:private/app:pull']
+    const { token, refresh_token: refresh = '' } = await tokenFrom(base, scopes, basic('reader', secret('reader')), {
+      offline_token: 'true',
+    })
+    const renew = (given: string) =>
+      fetch(`${base}/token`, {
+        method: 'POST',
+        body: new URLSearchParams({ grant_type: 'refresh_token', refresh_token: given, scope: scopes.join(' ') }),
+      })
+    expect((await pull(bearer(token))).status).toBe(200)
+    expect((await pull(bearer(refresh))).status).toBe(401)
+    expect((await renew(token)).status).toBe(401)
+    const renewed = (await (await renew(refresh)).json()) as TokenDocument
+    expect((await pull(bearer(renewed.token))).status).toBe(200)
+  })
+
+  test('a refresh token ends with the personal token that it was made with', async () => {
+    const made = await makePersonalToken(faces.dataFolder, 'reader')
+    const { refresh_token: refresh = '' } = await tokenFrom(base, [], basic('reader', made), { offline_token: 'true' })
+    const renew = () =>
+      fetch(`${base}/token`, {
+        method: 'POST',
+        body: new URLSearchParams({ grant_type: 'refresh_token', refresh_token: refresh }),
+      })
+    expect((await renew()).status).toBe(200)
+    await openTokenFolder(join(faces.dataFolder, 'accounts', 'tokens')).remove(made.split('_')[1] ?? '')
+    expect((await renew()).status).toBe(401)
+    expect((await fetch(`${base}/token`, { headers: basic('reader', made) })).status).toBe(401)
+  })
+
+  test('the scheme is Bearer in any case; no other one, and no other place, is looked at', async () => {
+    const { Authorization } = await as('reader', 'private/app')
+    const token = Authorization.slice('Bearer '.length)
+    for (const good of [`bearer ${token}`, `BEARER ${token}`, `Bearer  ${token}`])
+      expect([good, (await pull({ Authorization: good })).status]).toEqual([good, 200])
+    const bad = [
+      'Bearer',
+      token,
+      `Bearer ${token} ${token}`,
+      `Bearer ${token},${token}`,
+      `Bearer "${token}"`,
+      `Token ${token}`,
+      `Bearer, ${token}`,
+      'Negotiate abc',
+      basic('reader', secret('reader')).Authorization,
+      basic('reader', token).Authorization,
+      `Bearer ${secret('reader')}`,
+    ]
+    for (const Authorization of bad) {
+      const answer = await pull({ Authorization })
+      expect([Authorization, answer.status, answer.headers.get('WWW-Authenticate')]).toEqual([
+        Authorization,
+        401,
+        expect.stringMatching(/^Bearer realm=/),
+      ])
+    }
+    for (const query of [`?token=${token}`, `?access_token=${token}`, `?Authorization=Bearer%20${token}`])
+      expect((await pull({}, query)).status).toBe(401)
+    expect((await pull({ Cookie: `token=${token}`, 'X-Authorization': Authorization })).status).toBe(401)
+  })
+
+  /** Status of the answer to a GET of the manifest with these lines of headers; undefined where there was none. */
+  async function rawStatus(lines: readonly string[]): Promise<number | undefined> {
+    const { socket, received, closed } = await openConnection(base)
+    const head = ['GET /v2/private/app/manifests/v1 HTTP/1.1', `Host: ${new URL(base).host}`, 'Connection: close']
+    socket.write(`${[...head, ...lines].join('\r\n')}\r\n\r\n`)
+    await closed
+    return received() === '' ? undefined : parseAnswers(received())[0]?.status
+  }
+
+  test('two Authorization headers are none that counts, in either order', async () => {
+    const good = `Authorization: ${(await as('reader', 'private/app')).Authorization}`
+    expect(await rawStatus([good])).toBe(200)
+    for (const two of [
+      [good, good],
+      [good, 'Authorization: Bearer anonymous'],
+      ['Authorization: Bearer anonymous', good],
+      ['Authorization: Basic eDp5', good],
+    ])
+      expect([two, await rawStatus(two)]).toEqual([two, expect.toBeOneOf([400, 401])])
+  })
+
+  test('an Authorization of 1 MB is refused, and the next client served', async () => {
+    const huge = [`Authorization: Bearer ${'a'.repeat(1024 * 1024)}`]
+    // A connection that is cut is a refusal too.
+    expect(await rawStatus(huge)).toBeOneOf([401, 431, undefined])
+    expect((await pull(await as('reader', 'private/app'))).status).toBe(200)
+  })
+
+  test('an upload is its opener’s and its repository’s alone', async () => {
+    const [mine, other] = [await as('writer', 'private/app', 'public/app'), await as('second', 'private/app')]
+    const session = await startUpload(base, 'private/app', mine)
+    const append = (url: URL, headers: Record<string, string>) => fetch(url, { method: 'PATCH', body: 'mine', headers })
+    expect((await append(session, mine)).status).toBe(202)
+    const elsewhere = new URL(session.href.replace('private/app', 'public/app'))
+    const before = await storedFiles()
+    for (const [url, headers] of [
+      [session, other],
+      [session, await as('admin', 'private/app')],
+      [elsewhere, mine],
+    ] as const) {
+      for (const method of ['GET', 'PATCH', 'PUT', 'DELETE']) {
+        const body = method === 'PATCH' || method === 'PUT' ? 'theirs' : null
+        const answer = await fetch(withDigest(url, sha256('minetheirs')), { method, headers, body })
+        expect([method, answer.status, answer.headers.get('Location')]).toEqual([method, 404, null])
+        expect(await ociError(answer)).toMatchObject({ code: 'BLOB_UPLOAD_UNKNOWN' })
+      }
+    }
+    expect((await append(session, bearer('anonymous'))).status).toBe(401)
+    expect(await storedFiles()).toEqual(before)
+    const finish = () => fetch(withDigest(session, sha256('mine')), { method: 'PUT', headers: mine })
+    expect((await finish()).status).toBe(201)
+    // And it ends with its last request.
+    expect((await finish()).status).toBe(404)
+  })
+
+  test('what may not be pulled cannot be mounted, or be named in a manifest, elsewhere', async () => {
+    const stranger = await as('stranger', 'other/app', 'private/app')
+    const [config, layer] = [sha256(image.config), sha256(image.layer)]
+    const mount = (query: string, headers: Record<string, string>, name = 'other/app') =>
+      fetch(`${base}/v2/${name}/blobs/uploads/?${query}`, { method: 'POST', headers })
+    for (const query of [`mount=${layer}&from=private/app`, `mount=${layer}`, `mount=${layer}&from=other/app`])
+      expect([query, (await mount(query, stranger)).status]).toEqual([query, 202])
+    const named = await putManifest(base, 'other/app', 'v1', image.manifest, ociManifestType, stranger)
+    expect(await ociError(named)).toMatchObject({ status: 404, code: 'MANIFEST_BLOB_UNKNOWN' })
+    for (const digest of [config, layer])
+      expect((await fetch(`${base}/v2/other/app/blobs/${digest}`, { headers: stranger })).status).toBe(404)
+    // The right alone is not enough: the token has to be for the source too.
+    expect(
+      (await mount(`mount=${layer}&from=private/app`, await as('writer', 'public/app'), 'public/app')).status,
+    ).toBe(202)
+    const both = await as('writer', 'public/app', 'private/app')
+    const own = await pushBlob(base, 'private/app', `to be mounted at the ${face}`, both)
+    expect((await mount(`mount=${own}&from=private/app`, both, 'public/app')).status).toBe(201)
+  })
+
+  test('a manifest that refers to a private one is a referrer in its own repository alone', async () => {
+    const stranger = await as('stranger', 'other/app')
+    await pushBlob(base, 'other/app', '{}', stranger)
+    const subject = { mediaType: ociManifestType, digest: image.digest, size: image.manifest.length }
+    const manifest = manifestText('{}', [], { subject })
+    expect((await putManifest(base, 'other/app', 'ref', manifest, ociManifestType, stranger)).status).toBe(201)
+    const reader = await as('reader', 'private/app')
+    const answer = await fetch(`${base}/v2/private/app/referrers/${image.digest}`, { headers: reader })
+    expect([answer.status, await answer.json()]).toMatchObject([200, { manifests: [] }])
+  })
+
+  test('the catalog shows what is private to those alone who may pull it and asked for the catalog', async () => {
+    const listed = async (headers: Record<string, string>) =>
+      ((await (await fetch(`${base}/v2/_catalog`, { headers })).json()) as { repositories: string[] }).repositories
+    const catalogFor = async (user: string, limits?: Parameters<typeof makePersonalToken>[2]) => {
+      const made = await makePersonalToken(faces.dataFolder, user, limits)
+      return listed(bearer((await tokenFrom(base, ['registry:catalog:*'], basic(user, made))).token))
+    }
+    expect(await catalogFor('reader')).toContain('private/app')
+    for (const names of [
+      await listed({}),
+      await listed(bearer('anonymous')),
+      await listed(await as('reader', 'private/app')),
+      await catalogFor('stranger'),
+      await catalogFor('admin', [{ repositories: 'other/**', rights: ['pull'] }]),
+    ])
+      expect(names).not.toContain('private/app')
+  })
+
+  describe('the token service', () => {
+    const ask = (query: string, init: RequestInit = {}) => fetch(`${base}/token${query}`, init)
+    const post = (fields: Record<string, string>, more: RequestInit = {}) =>
+      ask('', { method: 'POST', body: new URLSearchParams(fields), ...more })
+    const password = (user: string, given = secret(user)) => ({
+      grant_type: 'password',
+      username: user,
+      password: given,
+    })
+    const payload = async (answer: Response): Promise<Record<string, unknown>> => {
+      const { token } = (await answer.json()) as TokenDocument
+      return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
+    }
+    const basicBytes = (text: string) => ({
+      Authorization: `Basic ${Buffer.from(text, 'latin1').toString('base64')}`,
+    })
+
+    test('leaves out scopes that are none, and gives of a star only what there is', async () => {
+      const none = [
+        'repository:Private/APP:pull',
+        'repository:../private/app:pull',
+        'repository:private%2Fapp:pull',
+        'repository:private/app',
+        'repository:private/app:pull:push',
+        'repository::pull',
+        'repository:**:pull',
+        'registry:catalog:pull',
+        'registry:other:*',
+        `repository:${'a'.repeat(256)}:pull`,
+        '__proto__',
+        '\0',
+      ]
+      const query = new URLSearchParams(none.map((scope): [string, string] => ['scope', scope])).toString()
+      const given = await payload(await ask(`?${query}`, { headers: basic('admin', secret('admin')) }))
+      expect(given).toMatchObject({ access: [], catalog: false, sub: 'admin' })
+      const star = await payload(
+        await ask('?scope=repository:private/app:*', { headers: basic('reader', secret('reader')) }),
+      )
+      expect(star).toMatchObject({ access: [{ name: 'private/app', granted: ['pull'] }] })
+    })
+
+    test('takes 100 scopes and no more, however they are asked for', async () => {
+      const scopes = (count: number) => Array.from({ length: count }, (_, at) => `repository:a/b${at}:pull`)
+      const query = (count: number) =>
+        `?${new URLSearchParams(scopes(count).map((scope): [string, string] => ['scope', scope])).toString()}`
+      const headers = basic('reader', secret('reader'))
+      const answers = async (count: number) =>
+        Promise.all([
+          ask(query(count)),
+          ask(query(count), { headers }),
+          ask(`?scope=${encodeURIComponent(scopes(count).join(' '))}`, { headers }),
+          post({ ...password('reader'), scope: scopes(count).join(' ') }),
+        ])
+      expect((await answers(100)).map(({ status }) => status)).toEqual([200, 200, 200, 200])
+      expect((await answers(101)).map(({ status }) => status)).toEqual([400, 400, 400, 400])
+    })
+
+    test('takes a form of 64 KiB and no more, of that type alone, and of two kinds of grant', async () => {
+      const padded = (bytes: number) => {
+        const form = new URLSearchParams({ ...password('reader'), padding: '' }).toString()
+        return form + 'a'.repeat(bytes - form.length)
+      }
+      const headers = { 'Content-Type': 'application/x-www-form-urlencoded' }
+      const form = (body: string | ReadableStream, more: RequestInit = {}) =>
+        ask('', { method: 'POST', body, headers, ...more })
+      expect((await form(padded(64 * 1024))).status).toBe(200)
+      expect((await form(padded(64 * 1024 + 1))).status).toBe(413)
+      const streamed = new Blob([padded(64 * 1024 + 1)]).stream()
+      expect((await form(streamed, { duplex: 'half' })).status).toBe(413)
+      for (const type of ['application/json', 'text/plain', 'multipart/form-data; boundary=a', '']) {
+        const answer = await form(padded(1000), { headers: { 'Content-Type': type } })
+        expect([type, answer.status]).toEqual([type, 400])
+      }
+      for (const grant of [{}, { grant_type: '' }, { grant_type: 'authorization_code' }, { grant_type: '__proto__' }])
+        expect((await post({ username: 'reader', password: secret('reader'), ...grant })).status).toBe(400)
+    })
+
+    test('says the same 401 to every proof that is not good', async () => {
+      const bytes = (text: string) => ({ headers: basicBytes(text) })
+      const raw = (Authorization: string) => ({ headers: { Authorization } })
+      const refused: Record<string, Promise<Response>> = {
+        'a wrong password': ask('', bytes('reader:wrong')),
+        'a user there is not': ask('', bytes('nobody:wrong')),
+        'a token of somebody else': ask('', bytes(`writer:${secret('reader')}`)),
+        'a token that is longer': ask('', bytes(`reader:${secret('reader')}x`)),
+        'a NUL after the user': ask('', bytes(`reader\0:${secret('reader')}`)),
+        'a NUL after the password': ask('', bytes(`reader:${secret('reader')}\0`)),
+        'no UTF-8': ask('', bytes(`reader\xff:${secret('reader')}`)),
+        'no colon': ask('', bytes(`reader${secret('reader')}`)),
+        'no user': ask('', bytes(`:${secret('reader')}`)),
+        'no password': ask('', bytes('reader:')),
+        'only a colon': ask('', bytes(':')),
+        'a user in upper case': ask('', bytes(`READER:${secret('reader')}`)),
+        'a user that is a path': ask('', bytes('../../reader:x')),
+        'no base64': ask('', raw('Basic %%%')),
+        'nothing after Basic': ask('', raw('Basic')),
+        Bearer: ask('', raw('Bearer anonymous')),
+        'an empty form': post(password('', '')),
+        'a form with a wrong password': post(password('reader', 'wrong')),
+        'a NUL in a form': post(password('reader\0')),
+        'a refresh token that is none': post({ grant_type: 'refresh_token', refresh_token: 'none' }),
+        'no refresh token': post({ grant_type: 'refresh_token' }),
+      }
+      for (const [what, asked] of Object.entries(refused)) {
+        const answer = await asked
+        const text = await answer.text()
+        expect([what, answer.status, answer.headers.get('WWW-Authenticate'), text]).toEqual([
+          what,
+          401,
+          expect.stringMatching(/^Basic /),
+          await (await ask('', bytes('reader:wrong'))).text(),
+        ])
+        expect(answer.headers.get('Cache-Control')).toBe('no-store')
+      }
+    })
+
+    test('gives tokens of this registry alone, whatever service is asked for', async () => {
+      const query = '?service=other.example&account=admin&client_id=x&scope=repository:private/app:push'
+      const given = await payload(await ask(query, { headers: basic('reader', secret('reader')) }))
+      expect(given).toMatchObject({ iss: 'mirrorball', aud: 'mirrorball', sub: 'reader' })
+      expect(given).toMatchObject({ access: [{ granted: [], refused: ['push'] }] })
+    })
+
+    test('answers HEAD as GET, without the token', async () => {
+      for (const headers of [{}, basic('reader', secret('reader'))]) {
+        const [whole, head] = [await ask('', { headers }), await ask('', { method: 'HEAD', headers })]
+        expect([head.status, await head.text(), head.headers.get('Content-Type')]).toEqual([
+          200,
+          '',
+          whole.headers.get('Content-Type'),
+        ])
+        for (const answer of [whole, head]) expect(answer.headers.get('Cache-Control')).toBe('no-store')
+      }
+    })
+  })
+})

@@ -1,0 +1,313 @@
+// Pitfalls by their numbers, where users sign in: who may do what, what answers tell, and Location and challenge.
+
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { faceNames, type Faces, startFaces } from '../support/faces.ts'
+import {
+  locationOf,
+  manifestText,
+  ociManifestType,
+  pushBlob,
+  pushImage,
+  putManifest,
+  type SmallImage,
+  startUpload,
+  withDigest,
+} from '../support/http-client.ts'
+import { sha256 } from '../support/image.ts'
+import { filesIn, lookAtFilesIn } from '../support/registry-content.ts'
+import { basic, bearer, makePersonalToken, settingsWithUsers, signIn, tokenFrom } from '../support/signed-in.ts'
+
+let faces: Faces
+let image: SmallImage
+
+beforeAll(async () => {
+  faces = await startFaces(settingsWithUsers)
+  const admin = await signIn(faces.url('origin'), faces.dataFolder, 'admin', ['private/app'])
+  image = await pushImage(faces.url('origin'), 'private/app', 'v1', 'secret', bearer(admin))
+})
+
+afterAll(() => faces.stop())
+
+describe.each(faceNames)('at the %s', (face) => {
+  let base: string
+  beforeEach(() => {
+    base = faces.url(face)
+  })
+
+  const get = (path: string, init: RequestInit = {}) => fetch(`${base}${path}`, { redirect: 'manual', ...init })
+  const as = async (user: string, ...names: string[]) => bearer(await signIn(base, faces.dataFolder, user, names))
+
+  test('pitfall 4: 401, 403 and 404 say themselves that nobody may keep them, those of the token service too', async () => {
+    const stranger = await as('stranger', 'private/app')
+    const asked: readonly [number, string, RequestInit?][] = [
+      [401, '/v2/'],
+      [401, '/v2/private/app/manifests/v1'],
+      [401, '/v2/private/app/manifests/v1', { method: 'HEAD' }],
+      [401, `/v2/private/app/blobs/${sha256(image.layer)}`, { headers: bearer('x.y.z') }],
+      [401, '/v2/public/app/blobs/uploads/', { method: 'POST' }],
+      [403, '/v2/private/app/tags/list', { headers: stranger }],
+      [403, '/v2/private/app/tags/list', { method: 'HEAD', headers: stranger }],
+      [404, '/v2/public/none/manifests/v1'],
+      [404, '/v2/public/none/manifests/v1', { headers: stranger }],
+      [404, '/nothing'],
+      [401, '/token', { headers: basic('reader', 'wrong') }],
+      [400, '/token', { method: 'POST' }],
+      [405, '/token', { method: 'DELETE' }],
+      [200, '/token'],
+    ]
+    for (const [status, path, init] of asked) {
+      const answer = await get(path, init)
+      expect([path, answer.status, answer.headers.get('Cache-Control')]).toEqual([path, status, 'no-store'])
+    }
+  })
+
+  test('pitfall 16: the policy on a manifest is that on its blobs, lists, parts, HEADs and 304s, and does not tell what is there', async () => {
+    const there = { tag: 'v1', manifest: image.digest, blob: sha256(image.layer) }
+    const missing = { tag: 'v9', manifest: sha256('no manifest'), blob: sha256('no blob') }
+    const reader = await as('reader', 'private/app')
+    const others = [
+      [401, {}],
+      [401, bearer('anonymous')],
+      [401, await as('reader', 'public/app')],
+      [403, await as('stranger', 'private/app')],
+    ] as const
+    const ask = async ({ tag, manifest, blob }: typeof there, headers: Record<string, string>) => {
+      const paths = [`manifests/${tag}`, `manifests/${manifest}`, `blobs/${blob}`, 'tags/list', `referrers/${manifest}`]
+      const answers: [string, number, string | null, string][] = []
+      for (const path of paths) {
+        for (const init of [
+          { method: 'GET', headers },
+          { method: 'HEAD', headers },
+          { method: 'GET', headers: { ...headers, Range: 'bytes=0-0' } },
+          { method: 'GET', headers: { ...headers, 'If-None-Match': `"${path.split('/').at(-1)}"` } },
+        ]) {
+          const answer = await get(`/v2/private/app/${path}`, init)
+          answers.push([
+            path.split('/')[0] ?? '',
+            answer.status,
+            answer.headers.get('WWW-Authenticate'),
+            await answer.text(),
+          ])
+        }
+      }
+      return answers
+    }
+    expect((await ask(there, reader)).map(([, status]) => status)).toSatisfy((all: number[]) =>
+      all.every((status) => status < 400),
+    )
+    for (const [status, headers] of others) {
+      const answers = await ask(there, headers)
+      expect(answers.map(([, each]) => each)).toEqual(answers.map(() => status))
+      expect(answers).toEqual(await ask(missing, headers))
+    }
+  })
+
+  test('pitfall 20: a repository may be called `token`, and is none of the token service', async () => {
+    for (const name of ['token', 'token/token', 'v2/token']) {
+      const admin = await as('admin', name)
+      const { manifest } = await pushImage(base, name, 'token', `${face} ${name}`, admin)
+      const pulled = await get(`/v2/${name}/manifests/token`)
+      expect([pulled.status, await pulled.text()]).toEqual([200, manifest])
+      const refused = await get(`/v2/${name}/blobs/uploads/`, { method: 'POST' })
+      expect([refused.status, refused.headers.get('WWW-Authenticate')]).toEqual([
+        401,
+        `Bearer realm="${base}/token",service="mirrorball",scope="repository:${name}:pull,push"`,
+      ])
+    }
+    for (const path of ['/v2/token', '/token/', '/token/tags/list', '/v2/token/'])
+      expect([path, (await get(path)).status]).toEqual([path, 404])
+  })
+
+  test('pitfall 23: a 404 tells of no route, and a refusal not which methods a stranger might try', async () => {
+    for (const path of [
+      '/',
+      '/nothing',
+      '/v1/',
+      '/v2/a',
+      '/v2/a/b',
+      '/admin',
+      '/metrics',
+      '/.env',
+      '/token/none',
+      '/api',
+    ]) {
+      const answer = await get(path)
+      const text = await answer.text()
+      expect([path, answer.status, answer.headers.get('Allow')]).toEqual([path, 404, null])
+      expect(text).not.toMatch(/manifests|blobs|uploads|_catalog|referrers|token|healthz|readyz|\/v2/)
+      expect(text.length).toBeLessThan(250)
+    }
+  })
+
+  test('pitfall 24: no read, an administrator’s neither, has a secret in it, and none is in the bucket or the log', async () => {
+    const secret = await makePersonalToken(faces.dataFolder, 'admin')
+    const scopes = ['repository:private/app:pull,push,delete', 'registry:catalog:*']
+    const more = { offline_token: 'true' }
+    const { token, refresh_token: refresh = '' } = await tokenFrom(base, scopes, basic('admin', secret), more)
+    await fetch(`${base}/token`, {
+      method: 'POST',
+      body: new URLSearchParams({ grant_type: 'refresh_token', refresh_token: refresh }),
+    })
+    const accounts = join(faces.dataFolder, 'accounts')
+    const read = async (file: string) =>
+      JSON.parse(await readFile(join(accounts, file), 'utf8')) as Record<string, string>
+    const tokenFiles = await readdir(join(accounts, 'tokens'))
+    const hashes = await Promise.all(
+      tokenFiles
+        .filter((file) => file.endsWith('.json'))
+        .map(async (file) => (await read(`tokens/${file}`))['secretSha256']),
+    )
+    expect(hashes.length).toBeGreaterThan(0)
+    const secrets = [
+      (await read('token-key.json'))['d'],
+      (await read('bucket-key.json'))['secretAccessKey'],
+      secret.split('_')[2],
+      ...hashes,
+      ...[token, refresh].map((each) => each.split('.')[2]),
+    ].map((text) => text ?? '')
+    for (const each of secrets) expect(each.length).toBeGreaterThan(30)
+    const expectNone = (where: string, text: string) =>
+      expect([where, secrets.filter((each) => text.includes(each))]).toEqual([where, []])
+    const paths = [
+      '/v2/',
+      '/v2/_catalog',
+      '/v2/private/app/tags/list',
+      '/v2/private/app/manifests/v1',
+      '/healthz',
+      '/readyz',
+    ]
+    const none = [
+      '/accounts/token-key.json',
+      '/mirrorball/access.json',
+      '/v2/accounts/tags/list',
+      '/.well-known/jwks.json',
+    ]
+    for (const path of [...paths, ...none]) {
+      const answer = await get(path, { headers: bearer(token) })
+      expectNone(path, `${JSON.stringify([...answer.headers])} ${await answer.text()}`)
+    }
+    const bucket = await lookAtFilesIn(join(faces.dataFolder, 'bucket'), (file) => readFile(file, 'latin1'))
+    expect(Object.keys(bucket)).toContain('mirrorball/access.json')
+    for (const [file, text] of Object.entries(bucket)) expectNone(file, text)
+    expect(faces.printed()).toContain('/token')
+    expectNone('the log', faces.printed())
+  })
+
+  test('pitfall 25: nobody deletes without the right to: not a tag, a manifest, a blob, or an upload', async () => {
+    const admin = await as('admin', 'private/app')
+    const upload = (await startUpload(base, 'private/app', admin)).pathname
+    const one = '/v2/private/app'
+    const paths = [
+      `${one}/manifests/v1`,
+      `${one}/manifests/${image.digest}`,
+      `${one}/blobs/${sha256(image.layer)}`,
+      upload,
+    ]
+    const before = await filesIn(join(faces.dataFolder, 'bucket'))
+    const all = [
+      [401, {}],
+      [401, bearer('anonymous')],
+      [401, bearer('x.y.z')],
+      [401, basic('admin', await makePersonalToken(faces.dataFolder, 'admin'))],
+      [401, await as('admin', 'public/app')],
+      [403, await as('reader', 'private/app')],
+      [403, await as('stranger', 'private/app')],
+    ] as const
+    for (const [status, headers] of all)
+      for (const path of paths)
+        expect([path, (await get(path, { method: 'DELETE', headers })).status]).toEqual([path, status])
+    // Who may push, and not delete; the upload of somebody else is none of theirs.
+    const writer = await as('writer', 'private/app')
+    const answers = await Promise.all(paths.map((path) => get(path, { method: 'DELETE', headers: writer })))
+    expect(answers.map(({ status }) => status)).toEqual([403, 403, 403, 404])
+    expect(await filesIn(join(faces.dataFolder, 'bucket'))).toEqual(before)
+  })
+
+  /** The answers to a signed-in push that carry a Location. */
+  async function locations(): Promise<string[]> {
+    const writer = await as('writer', 'public/app')
+    const headers = { ...writer, 'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'registry.example' }
+    const uploads = '/v2/public/app/blobs/uploads/'
+    const start = await get(uploads, { method: 'POST', headers })
+    const url = locationOf(start, base)
+    const patch = await fetch(url, { method: 'PATCH', body: '{}', headers })
+    const put = await fetch(withDigest(url, sha256('{}')), { method: 'PUT', headers })
+    const mount = await get(`${uploads}?mount=${sha256('{}')}&from=public/app`, { method: 'POST', headers })
+    const pushed = await putManifest(base, 'public/app', 'v1', manifestText('{}', []), ociManifestType, headers)
+    const answers = [start, patch, put, mount, pushed]
+    expect(answers.map(({ status }) => status)).toEqual([202, 202, 201, 201, 201])
+    return answers.map((answer) => answer.headers.get('Location') ?? '')
+  }
+
+  test('pitfall 48: a Location in a signed-in push is relative, whatever a stranger says of host and protocol', async () => {
+    for (const location of await locations()) expect(location).toMatch(/^\/v2\//)
+  })
+
+  test('pitfall 49: a Location in a signed-in push lies under /v2/ and the repository’s name', async () => {
+    for (const location of await locations()) expect(location).toMatch(/^\/v2\/public\/app\/(blobs|manifests)\//)
+  })
+
+  test('pitfall 50: a Location in a signed-in push has no query, so no token in it to lose or to log', async () => {
+    for (const location of await locations()) expect(location).toMatch(/^[a-z0-9:/-]+$/i)
+  })
+
+  test('pitfall 51: a challenge is one header with one scope parameter, which names one repository', async () => {
+    const asked: readonly [string, string, string | undefined][] = [
+      ['GET', '/v2/', undefined],
+      ['GET', '/v2/private/app/manifests/v1', 'repository:private/app:pull'],
+      ['GET', '/v2/private/app/tags/list', 'repository:private/app:pull'],
+      ['DELETE', '/v2/private/app/manifests/v1', 'repository:private/app:delete'],
+      ['POST', '/v2/public/app/blobs/uploads/', 'repository:public/app:pull,push'],
+      [
+        'POST',
+        `/v2/public/app/blobs/uploads/?mount=${sha256(image.layer)}&from=private/app`,
+        'repository:public/app:pull,push',
+      ],
+    ]
+    for (const [method, path, scope] of asked) {
+      const answer = await get(path, { method })
+      const parts = [
+        `realm="${base}/token"`,
+        'service="mirrorball"',
+        ...(scope === undefined ? [] : [`scope="${scope}"`]),
+      ]
+      expect([path, answer.status, answer.headers.get('WWW-Authenticate')]).toEqual([
+        path,
+        401,
+        `Bearer ${parts.join(',')}`,
+      ])
+    }
+    // What a challenge asks for is enough.
+    const secret = await makePersonalToken(faces.dataFolder, 'writer')
+    const { token } = await tokenFrom(base, ['repository:public/app:pull,push'], basic('writer', secret))
+    await pushBlob(base, 'public/app', 'as the challenge says', bearer(token))
+  })
+
+  test('pitfall 52: a presigned URL has no token in it, needs none, bears one that is sent, and is good for what it says alone', async () => {
+    const reader = await as('reader', 'private/app')
+    const answer = await get(`/v2/private/app/blobs/${sha256(image.layer)}`, { headers: reader })
+    if (face === 'origin') {
+      expect([answer.status, await answer.text()]).toEqual([200, image.layer])
+      return
+    }
+    const location = answer.headers.get('Location') ?? ''
+    const url = new URL(location)
+    expect([answer.status, url.host === new URL(base).host]).toEqual([307, false])
+    expect(location).not.toContain(reader.Authorization.slice(-40))
+    expect(Number(url.searchParams.get('X-Amz-Expires'))).toBeLessThanOrEqual(3600)
+    for (const headers of [{}, reader]) {
+      const blob = await fetch(url, { headers })
+      expect([blob.status, await blob.text()]).toEqual([200, image.layer])
+      expect(blob.headers.get('Cache-Control')).toMatch(/^private, /)
+    }
+    const other = new URL(url)
+    other.pathname = url.pathname.replace(sha256(image.layer).slice(7), sha256(image.config).slice(7))
+    const unsigned = new URL(url.pathname, url)
+    const longer = new URL(url)
+    longer.searchParams.set('X-Amz-Expires', '7200')
+    for (const wrong of [other, unsigned, longer])
+      expect([wrong.href, (await fetch(wrong, { headers: reader })).status]).toEqual([wrong.href, 403])
+  })
+})
