@@ -90,8 +90,17 @@ describeWith(neededFor(imageClientNames), 'at a registry with users', () => {
 
       test('is denied what its user may not', async () => {
         await login(client, 'bob')
+        const before = faces.log(face).length
+        const refusals = () =>
+          faces
+            .log(face)
+            .slice(before)
+            .filter((line) => line['name'] === 'team/image')
+            .map(({ status }) => status)
 
         await expect(client.pull(at('team/image'))).rejects.toThrow(says[name].denied)
+        // Some say the same of a 401, but not before they have asked for another token in vain.
+        await expect.poll(refusals).toContain(403)
         await expect(client.push(image, at(`team/by-bob/${slug}`))).rejects.toThrow(says[name].denied)
         await client.push(image, at(`open/by-bob/${slug}`))
       })
