@@ -120,7 +120,7 @@ describe.each(faceNames)('at the %s', (face) => {
       expect([path, (await get(path)).status]).toEqual([path, 404])
   })
 
-  test('pitfall 23: a 404 tells of no route, and a refusal not which methods a stranger might try', async () => {
+  test('pitfall 23: a 404 tells of no route and of no method', async () => {
     for (const path of [
       '/',
       '/nothing',
