@@ -18,26 +18,28 @@ export interface Authentication {
 
 /**
  * Who a request comes from; undefined where it says nothing of that.
+ * @param scopes what a token must be for
  * @throws OciError UNAUTHORIZED with a challenge where what it says is not good
  */
 export async function callerOf(
   auth: Authentication,
   request: Request,
   client: ClientInfo,
+  scopes: readonly Scope[],
   wait: Wait,
 ): Promise<Caller | undefined> {
   const header = request.headers.get('Authorization')
   if (header === null) return undefined
   const [, token] = /^bearer +([^ ]+) *$/i.exec(header) ?? []
   if (token === undefined)
-    throw unauthorized(auth, client, [], 'a token of the token service is wanted, as WWW-Authenticate says')
+    throw unauthorized(auth, client, scopes, 'a token of the token service is wanted, as WWW-Authenticate says')
   if (token === anonymousToken) return anonymousCaller
   const caller = await auth.tokens.access(token, wait)
   if (caller === undefined)
     throw unauthorized(
       auth,
       client,
-      [],
+      scopes,
       'the token is expired, or none of this registry; sign in again',
       'invalid_token',
     )

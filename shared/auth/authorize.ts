@@ -37,7 +37,7 @@ export function authorize(
     return known
   }
   if (rules.anonymous === 'none' && !known.catalog)
-    throw unauthorized(auth, client, [{ type: 'catalog' }], 'the list of repositories takes a token', errorFor(known))
+    throw unauthorized(auth, client, scopesFor(wanted), 'the list of repositories takes a token', errorFor(known))
   return known
 }
 
@@ -58,7 +58,7 @@ function authorizeIn(
   throw unauthorized(
     auth,
     client,
-    [scopeFor(right, name)],
+    scopesFor({ kind: 'repository', name, right }),
     `to ${right} here takes a token with the right to`,
     errorFor(caller),
   )
@@ -68,9 +68,12 @@ function errorFor({ user }: Caller): 'insufficient_scope' | undefined {
   return user === undefined ? undefined : 'insufficient_scope'
 }
 
-/** What a client should ask for. A push reads as well. */
-function scopeFor(right: Right, name: RepositoryName): Scope {
-  return { type: 'repository', name, actions: right === 'push' ? ['pull', 'push'] : [right] }
+/** What a client should ask a token for. A push reads as well. */
+export function scopesFor(wanted: Wanted): Scope[] {
+  if (wanted.kind === 'version') return []
+  if (wanted.kind === 'catalog') return [{ type: 'catalog' }]
+  const { name, right } = wanted
+  return [{ type: 'repository', name, actions: right === 'push' ? ['pull', 'push'] : [right] }]
 }
 
 function deniedToAll(rules: AccessRules, name: RepositoryName): OciError {

@@ -3,7 +3,7 @@
 import { Hono } from 'hono'
 import type { AccessRules } from '../auth/access.ts'
 import { type Authentication, callerOf } from '../auth/authentication.ts'
-import { authorize } from '../auth/authorize.ts'
+import { authorize, scopesFor } from '../auth/authorize.ts'
 import { anonymousCaller, type Caller } from '../auth/caller.ts'
 import type { ClientBindings, ClientInfo } from '../ports/client-info.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -135,7 +135,7 @@ async function admit({ access, auth }: FrameDeps, request: Request, client: Clie
     if (auth === undefined) throw noSuchPath()
     return anonymousCaller
   }
-  const caller = auth && (await callerOf(auth, request, client, { signal: request.signal }))
+  const caller = auth && (await callerOf(auth, request, client, scopesFor(wanted), { signal: request.signal }))
   return authorize(access, auth, client, caller, wanted)
 }
 

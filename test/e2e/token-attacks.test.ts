@@ -81,11 +81,15 @@ describe.each(faceNames)('at the %s', (face) => {
         body: 'x',
         headers: bearer(token),
       })
-      for (const answer of [read, write]) {
+      for (const [answer, actions] of [
+        [read, 'pull'],
+        [write, 'pull,push'],
+      ] as const) {
         const challenge = answer.headers.get('WWW-Authenticate')
         const said = `${(await ociError(answer)).code} ${challenge} ${answer.headers.get('Cache-Control')}`
-        if (said !== `UNAUTHORIZED Bearer realm="${base}/token",service="mirrorball",error="invalid_token" no-store`)
-          wrong.push(`${what}: ${answer.status} ${said}`)
+        const scope = `repository:private/app:${actions}`
+        const challenged = `Bearer realm="${base}/token",service="mirrorball",scope="${scope}",error="invalid_token"`
+        if (said !== `UNAUTHORIZED ${challenged} no-store`) wrong.push(`${what}: ${answer.status} ${said}`)
       }
     }
     expect(wrong).toEqual([])
