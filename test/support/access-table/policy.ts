@@ -57,14 +57,20 @@ const rights: Readonly<Record<'public' | 'private', Readonly<Partial<Record<Iden
 export function expected(identity: Identity, need: Need, place: Place, name: string): Expected {
   if (need === 'a password') return { kind: 'basic' }
   if (need === 'no bearer') return identity === 'no token' ? { kind: 'allowed' } : { kind: 'basic' }
-  if (bad.includes(identity)) return { kind: 'challenge', error: 'invalid_token' }
-  if (need === 'nothing') return { kind: 'allowed' }
-  if (need === 'any token') return identity === 'no token' ? { kind: 'challenge' } : { kind: 'allowed' }
+  if (need === 'any token') {
+    if (bad.includes(identity)) return { kind: 'challenge', error: 'invalid_token' }
+    return identity === 'no token' ? { kind: 'challenge' } : { kind: 'allowed' }
+  }
+  if (need === 'nothing') {
+    if (bad.includes(identity)) return { kind: 'challenge', scope: 'registry:catalog:*', error: 'invalid_token' }
+    return { kind: 'allowed' }
+  }
+  const scope = `repository:${name}:${need === 'push' ? 'pull,push' : need}`
+  if (bad.includes(identity)) return { kind: 'challenge', scope, error: 'invalid_token' }
   if (place !== 'private' && need === 'pull') return { kind: 'allowed' }
   // Nobody at all pushes to names of content.
   if (place !== 'private' && place !== 'public') return { kind: 'denied' }
   if (rights[place][identity]?.includes(need) === true) return { kind: 'allowed' }
-  const scope = `repository:${name}:${need === 'push' ? 'pull,push' : need}`
   if (nobody.includes(identity)) return { kind: 'challenge', scope }
   if (identity === 'for another repository') return { kind: 'challenge', scope, error: 'insufficient_scope' }
   return { kind: 'denied' }
