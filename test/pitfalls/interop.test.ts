@@ -1,5 +1,5 @@
 // Pitfalls of working together with clients and proxies, by their numbers, where nobody signs in. 57 is in
-// large-upload.test.ts; what changes where users sign in is in sign-in.test.ts.
+// large-upload.test.ts; what changes where users sign in is in sign-in-clients.test.ts.
 
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
