@@ -20,15 +20,25 @@ export interface Load {
   readonly seconds: number
   /** With which every request is sent. */
   readonly headers?: Readonly<Record<string, string>>
+  /** Values of Authorization, one of which each request has. */
+  readonly authorizations?: readonly string[]
 }
 
 /** Rejects where a connection failed or an answer was no success (redirects are): a fast failure is no figure. */
-export async function runLoad({ url, paths, connections, seconds, headers = {} }: Load): Promise<LoadResult> {
+export async function runLoad({
+  url,
+  paths,
+  connections,
+  seconds,
+  headers = {},
+  authorizations = [],
+}: Load): Promise<LoadResult> {
   const folder = await mkdtemp(join(tmpdir(), 'mirrorball-load-'))
   try {
     const script = join(folder, 'load.lua')
     await writeFile(join(folder, 'paths'), paths.join('\n'))
-    await writeFile(script, luaScript(join(folder, 'paths'), headers))
+    await writeFile(join(folder, 'authorizations'), authorizations.join('\n'))
+    await writeFile(script, luaScript(folder, headers))
     const args = ['-t', '1', '-c', String(connections), '-d', `${seconds}s`, '-s', script, url]
     const { stdout } = await promisify(execFile)('wrk', args)
     const figures = JSON.parse(stdout.slice(stdout.lastIndexOf('\n{'))) as Record<string, number>
@@ -40,14 +50,18 @@ export async function runLoad({ url, paths, connections, seconds, headers = {} }
   }
 }
 
-function luaScript(pathsFile: string, headers: Readonly<Record<string, string>>): string {
+function luaScript(folder: string, headers: Readonly<Record<string, string>>): string {
   return `
-    local paths = {}
-    for line in io.lines(${JSON.stringify(pathsFile)}) do paths[#paths + 1] = line end
+    local paths, authorizations = {}, {}
+    for line in io.lines(${JSON.stringify(join(folder, 'paths'))}) do paths[#paths + 1] = line end
+    for line in io.lines(${JSON.stringify(join(folder, 'authorizations'))}) do authorizations[#authorizations + 1] = line end
     ${Object.entries(headers)
       .map(([name, value]) => `wrk.headers[${JSON.stringify(name)}] = ${JSON.stringify(value)}`)
       .join('\n')}
-    request = function() return wrk.format("GET", paths[math.random(#paths)]) end
+    request = function()
+      if #authorizations > 0 then wrk.headers["Authorization"] = authorizations[math.random(#authorizations)] end
+      return wrk.format("GET", paths[math.random(#paths)])
+    end
     done = function(summary, latency)
       local e = summary.errors
       io.write(string.format('\\n{"requests":%d,"durationUs":%d,"p50Us":%d,"p99Us":%d,"failed":%d}',

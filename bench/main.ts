@@ -10,11 +10,12 @@ import { blobBody } from './measures/blob-body.ts'
 import { ipfs } from './measures/ipfs.ts'
 import type { Measure } from './measures/measure.ts'
 import { requests } from './measures/requests.ts'
+import { tokens } from './measures/tokens.ts'
 import { transfers } from './measures/transfers.ts'
 import { worker } from './measures/worker.ts'
 import { type Measured, printMeasured, writeReport } from './report.ts'
 
-const measures: readonly Measure[] = [transfers, requests, blobBody, worker, ipfs]
+const measures: readonly Measure[] = [transfers, requests, blobBody, worker, ipfs, tokens]
 
 const command = defineCommand({
   meta: { name: 'bench', description: 'Measures Mirrorball beside other registries. Let nothing else run meanwhile.' },
