@@ -51,7 +51,7 @@ function authorizeIn(
   const closed = closedToAll(rules, right, name)
   const stands = standing(rules, caller, right, name)
   // That pushes are off for everyone is nobody's secret, but it is no answer to who may not even pull.
-  if (closed !== undefined && (auth === undefined ? isPublic(rules, name) : true)) throw closed
+  if (closed !== undefined && (auth !== undefined || isPublic(rules, name))) throw closed
   if (stands === 'granted') return caller
   if (auth === undefined) throw deniedToAll(rules, name)
   if (stands === 'refused') throw new OciError('DENIED', `${caller.user} may not ${right} here: ${name}`)

@@ -1,4 +1,4 @@
-// Which repository holds a manifest that is pushed to one.
+// What becomes of a push by its repository: which one holds the manifest, and whether its blobs go to IPFS as they arrive.
 
 import { expect, test } from 'vitest'
 import { embeddedStore } from '../../origin/ipfs/embedded-store.ts'
@@ -36,4 +36,19 @@ test.each(rows)('with push.names %s, what is pushed to %s as %s is held by %s', 
     names,
   })
   expect(publisher.holderOf(name as RepositoryName, manifest)).toBe(holder)
+})
+
+test.each([
+  ['team/app', true],
+  ['secret/app', false],
+])('a blob that is uploaded to %s is copied as it arrives: %s', (name, isCopied) => {
+  const arriving = { write: async () => {}, end: async () => undefined, abort() {} }
+  const publisher = createPublisher({
+    bucket: createMemoryBucket(),
+    access,
+    log: silentLog,
+    store: { ...embeddedStore, arriving: () => arriving },
+    names: 'any',
+  })
+  expect(publisher.blobArriving(name as RepositoryName)).toBe(isCopied ? arriving : undefined)
 })
