@@ -82,17 +82,19 @@ export function trustedProxies({ http }: Config): readonly IpNetwork[] {
 }
 
 /**
- * What everyone may do at a listener. Closed by default, easy on loopback: only there is everything allowed unasked.
+ * What everyone may do at a listener. Closed by default, easy on loopback: only there is everything allowed unasked, and
+ * only as long as nobody can sign in. Who sets up users means to close something.
  * @param path of the setting that holds the address, for the message
  * @throws ConfigError
  */
 export function accessAt(config: Config, path: string, address: ListenAddress): AccessRules {
-  const loopback = isLoopback(address.host)
-  const anonymous = config.access.anonymous ?? (loopback ? 'push' : undefined)
+  const { htpasswd, rules, groups, service } = config.access
+  const users = config.access.users ?? (htpasswd === undefined ? undefined : 'push')
+  const withUsers = users !== undefined || rules !== undefined
+  const isEasy = isLoopback(address.host) && !withUsers
+  const anonymous = config.access.anonymous ?? (isEasy ? 'push' : undefined)
   if (anonymous !== undefined) {
-    const { delete: mayDelete = loopback, fetch = loopback, private: closed, read_only: readOnly } = config.access
-    const { htpasswd, rules, groups, service } = config.access
-    const users = config.access.users ?? (htpasswd === undefined ? undefined : 'push')
+    const { delete: mayDelete = isEasy, fetch = isEasy, private: closed, read_only: readOnly } = config.access
     const { immutable_tags: immutableTags } = config.access
     return {
       anonymous,
@@ -108,7 +110,7 @@ export function accessAt(config: Config, path: string, address: ListenAddress): 
     }
   }
   throw new ConfigError([
-    `access.anonymous: must be set, because ${path} (${formatAddress(address)}) can be reached from other machines: ` +
+    `access.anonymous: must be set, because ${withUsers ? 'there are users' : `${path} (${formatAddress(address)}) can be reached from other machines`}: ` +
       '`pull` to let everyone pull and nobody push, `push` to let everyone do both, `none` to let nobody do anything unless rules say so ' +
       '(--access-anonymous, MIRRORBALL_ACCESS_ANONYMOUS)',
   ])

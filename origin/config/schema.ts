@@ -63,7 +63,7 @@ export const configSchema = section({
     anonymous: v.pipe(
       v.optional(accessRulesSchema.entries.anonymous),
       v.description(
-        'What everyone may do: `none`, `pull`, or `push` as well. On loopback `push` unless set; elsewhere it must be set.',
+        'What everyone may do: `none`, `pull`, or `push` as well. On loopback and without users `push` unless set; else it must be set.',
       ),
       v.examples(['pull']),
     ),
@@ -93,14 +93,14 @@ export const configSchema = section({
     fetch: v.pipe(
       v.optional(flag),
       v.description(
-        'Whether everyone may pull images of IPFS by their CIDs that were never seen here. On loopback `true` unless set; elsewhere `false`.',
+        'Whether everyone may pull images of IPFS by their CIDs that were never seen here. On loopback and without users `true` unless set; else `false`.',
       ),
       v.examples([true]),
     ),
     delete: v.pipe(
       v.optional(flag),
       v.description(
-        'Whether who may push may delete too: tags, manifests and blobs. On loopback `true` unless set; elsewhere `false`.',
+        'Whether who may push may delete too: tags, manifests and blobs. On loopback and without users `true` unless set; else `false`.',
       ),
       v.examples([true]),
     ),

@@ -43,6 +43,20 @@ describe('what everyone may do', () => {
     expect(refused).toThrow(listen)
   })
 
+  test.each([
+    ['access-users', 'pull'],
+    ['access-htpasswd', '/users'],
+    ['access-rules', '[]'],
+  ])('must be set on loopback too where --%s is, and nothing more is allowed unasked', async (option, value) => {
+    const options = { [option]: value }
+    const config = await load({ options })
+    expect(() => accessAt(config, 'origin.listen', config.origin.listen)).toThrow(
+      /access\.anonymous: must be set, because there are users/,
+    )
+    const set = await load({ options: { ...options, 'access-anonymous': 'pull' } })
+    expect(accessAt(set, 'origin.listen', set.origin.listen)).toMatchObject({ delete: false, fetch: false })
+  })
+
   test.each(['pull', 'push'])('is to %s everywhere where that is set, on loopback too', async (anonymous) => {
     for (const listen of ['127.0.0.1:1970', '0.0.0.0:1970']) {
       const config = await load({ options: { 'origin-listen': listen, 'access-anonymous': anonymous } })
