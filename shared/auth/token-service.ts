@@ -5,7 +5,7 @@ import type { Account, Accounts } from '../ports/accounts.ts'
 import type { Wait } from '../ports/bucket.ts'
 import type { Random } from '../ports/random.ts'
 import type { RepositoryName } from '../protocol/names.ts'
-import { type Scope, scopeLimit } from '../protocol/scope.ts'
+import type { Scope } from '../protocol/scope.ts'
 import { type AccessRules, rightsIn } from './access.ts'
 import { anonymousToken } from './authentication.ts'
 import type { TokenAccess } from './caller.ts'
@@ -61,7 +61,7 @@ export function createTokenService(deps: TokenServiceDeps): TokenService {
       const account = await accountOf(proof, wait)
       if (account === undefined) return undefined
       const { user, credential, limits } = account
-      const access = accessTo(rules, account, scopes.slice(0, scopeLimit))
+      const access = accessTo(rules, account, scopes)
       // Who is limited to some repositories is not told of others.
       const catalog = limits === undefined && scopes.some(({ type }) => type === 'catalog')
       return {

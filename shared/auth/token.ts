@@ -81,15 +81,21 @@ export interface TokenVerifier {
   refresh(token: string, wait: Wait): Promise<RefreshClaims | undefined>
 }
 
-/** Access tokens whose signature is remembered; of each there are about a thousand bytes. */
-const rememberedTokens = 10_000
+/**
+ * Characters of all access tokens whose signature is remembered: some 15,000 tokens for a repository each. What they say
+ * takes as much again.
+ */
+const rememberedCharacters = 8_000_000
 
 /** Characters: a token for a hundred repositories is shorter. */
 const longestToken = 64 * 1024
 
 export function createTokenVerifier(deps: { keys: VerifyingKeys; service: string; clock: Clock }): TokenVerifier {
   const { keys, service, clock } = deps
-  const remembered = new LRUCache<string, { caller: Caller; keyId: string; untilMs: number }>({ max: rememberedTokens })
+  const remembered = new LRUCache<string, { caller: Caller; keyId: string; untilMs: number }>({
+    maxSize: rememberedCharacters,
+    sizeCalculation: (_, token) => token.length,
+  })
 
   async function verified(token: string, type: string, wait: Wait) {
     if (token.length > longestToken) return undefined
