@@ -2,10 +2,13 @@
 // MIRRORBALL_TEST_WRITE_CONFORMANCE set, as by `npm run conformance:write`, docs/conformance.md is written from the runs.
 
 import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { hashPassword } from '../../origin/accounts/password-hash.ts'
 import { missingSuite, runSuite, suiteCommit, type SuiteResult } from '../support/conformance.ts'
 import { type Faces, startFaces } from '../support/faces.ts'
 import { type PassingProxy, startPassingProxy } from '../support/passing-proxy.ts'
+import { temporaryFolder } from '../support/stack.ts'
 import { expectedOf, foundIn } from './not-passed.ts'
 import { conformancePage, type Counted, pageFile } from './page.ts'
 import { type Run, runsOf, type Setup, setups } from './runs.ts'
@@ -16,7 +19,7 @@ const writes = process.env['MIRRORBALL_TEST_WRITE_CONFORMANCE'] !== undefined
 describe.skipIf(missing !== undefined)(`the conformance suite of OCI (${missing ?? suiteCommit})`, () => {
   const counted: Counted[] = []
 
-  describe.each(setups)('with the $bucket, sparse content: $sparse', (setup) => {
+  describe.each(setups)('with the $bucket, sparse content: $sparse, users: $users', (setup) => {
     let registry: Registry
 
     beforeAll(async () => {
@@ -61,26 +64,36 @@ interface Registry {
   stop(): Promise<void>
 }
 
-async function startRegistry({ bucket, sparse }: Setup): Promise<Registry> {
+/** Of the one user. */
+const login = { username: 'suite', password: 'the password of the suite' }
+
+async function startRegistry({ bucket, sparse, users }: Setup): Promise<Registry> {
   let front: PassingProxy | undefined
   const plainBucket = async (bucketUrl: string) => {
     front = await startPassingProxy(bucketUrl, 'docker-content-digest')
     return front.url + new URL(bucketUrl).pathname
   }
-  const options: Record<string, string> = sparse ? { 'push-allow-sparse': 'true' } : {}
+  const folder = await temporaryFolder()
+  const htpasswd = join(folder.path, 'htpasswd')
+  if (users) await writeFile(htpasswd, `${login.username}:${await hashPassword(login.password)}\n`)
+  const options = {
+    ...(sparse ? { 'push-allow-sparse': 'true' } : {}),
+    ...(users ? { 'access-anonymous': 'none', 'access-htpasswd': htpasswd, 'access-delete': 'true' } : {}),
+  }
   const faces = await startFaces(options, bucket === 'plain bucket' ? plainBucket : undefined)
   return {
     faces,
     async stop() {
       await faces.stop()
       await front?.stop()
+      await folder.remove()
     },
   }
 }
 
-async function runAt(faces: Faces, { face, blobs, version, sparse, login }: Run): Promise<SuiteResult> {
+async function runAt(faces: Faces, { face, blobs, version, sparse, users }: Run): Promise<SuiteResult> {
   const repositories = `${face.replaceAll(' ', '-').toLowerCase()}/${blobs}/${version}`
-  const run = { url: faces.url(face), version, sparse, repositories, ...(login === undefined ? {} : { login }) }
+  const run = { url: faces.url(face), version, sparse, repositories, ...(users ? { login } : {}) }
   if (face === 'origin' || blobs === 'redirected') return runSuite(run)
   // Who came by a name that is not loopback gets blobs from the edge itself, as the bucket is on loopback.
   const proxy = await startPassingProxy(run.url)

@@ -27,9 +27,9 @@ export function conformancePage(all: readonly Counted[]): string {
 
 Written by \`npm run conformance:write\`. The suite is that of [opencontainers/distribution-spec](https://github.com/opencontainers/distribution-spec/tree/${suiteCommit}/conformance), commit \`${suiteCommit}\`; the numbers are its own counts of checks. \`CONFORMANCE_BIN=… npm test -- test/conformance\` repeats the runs: all that does not pass is listed below, everything else is a failure of the test.
 
-An edge redirects clients to the bucket for blobs, and streams to those who came by another name than loopback while the bucket is on loopback. Sparse: with \`push.allow_sparse\`, and the suite’s content of that kind; otherwise the configuration is the default one. A plain bucket is one that sends no \`Docker-Content-Digest\`, as those of S3.
+An edge redirects clients to the bucket for blobs, and streams to those who came by another name than loopback while the bucket is on loopback. Sparse: with \`push.allow_sparse\`, and the suite’s content of that kind; otherwise the configuration is the default one. Users: everything takes a token, and the suite signs in. A plain bucket is one that sends no \`Docker-Content-Digest\`, as those of S3.
 
-${table(['face', 'blobs', 'version', 'sparse', 'passed', 'skipped', 'disabled', 'failed', 'errors'], runs)}
+${table(['face', 'blobs', 'version', 'sparse', 'users', 'passed', 'skipped', 'disabled', 'failed', 'errors'], runs)}
 
 ## What does not pass, and why
 
@@ -38,9 +38,9 @@ ${reasons.map(section).join('\n\n')}
 }
 
 /** The cells by which a run is told from the others. */
-export function cellsOf({ face, blobs, bucket, version, sparse }: Run): readonly string[] {
+export function cellsOf({ face, blobs, bucket, version, sparse, users }: Run): readonly string[] {
   const from = blobs === 'streamed' ? blobs : `${blobs} to the ${bucket}`
-  return [face, from, version, sparse ? 'yes' : 'no']
+  return [face, from, version, sparse ? 'yes' : 'no', users ? 'yes' : 'no']
 }
 
 function section({ why, testStatus, tests, apis, data }: Reason): string {

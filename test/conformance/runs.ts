@@ -1,6 +1,6 @@
 // Which runs of the suite there are: every face of the registry, however blobs get from it to clients.
 
-import { suiteVersions, type SuiteRun, type SuiteVersion } from '../support/conformance.ts'
+import { suiteVersions, type SuiteVersion } from '../support/conformance.ts'
 import type { Face } from '../support/faces.ts'
 
 /** A registry, and what its runs push. */
@@ -9,14 +9,15 @@ export interface Setup {
   readonly bucket: 'bucket process' | 'plain bucket'
   /** Whether `push.allow_sparse` is set, and such content is pushed. */
   readonly sparse: boolean
-  /** Who the suite signs in as; it does not unless given. */
-  readonly login?: NonNullable<SuiteRun['login']>
+  /** Whether the registry answers none but users, and the suite signs in as one. */
+  readonly users: boolean
 }
 
 export const setups: readonly Setup[] = [
-  { bucket: 'bucket process', sparse: false },
-  { bucket: 'bucket process', sparse: true },
-  { bucket: 'plain bucket', sparse: false },
+  { bucket: 'bucket process', sparse: false, users: false },
+  { bucket: 'bucket process', sparse: true, users: false },
+  { bucket: 'bucket process', sparse: false, users: true },
+  { bucket: 'plain bucket', sparse: false, users: false },
 ]
 
 export interface Run extends Setup {
