@@ -11,7 +11,7 @@ export default defineCommand({
   subCommands: {
     create: async () => (await import('./token-create.ts')).default,
     list: async () => (await import('./token-list.ts')).default,
-    'rotate-key': async () => (await import('./token-rotate-key.ts')).default,
     revoke: async () => (await import('./token-revoke.ts')).default,
+    'rotate-key': async () => (await import('./token-rotate-key.ts')).default,
   },
 })

@@ -33,7 +33,7 @@ const documentLimitBytes = 64 * 1024
 const freshMs = 60_000
 
 /** Milliseconds between two looks for the sake of keys that are not known: a stranger's tokens may name any. */
-const unknownMs = 5000
+const unknownMs = 1000
 
 /** Puts the keys where edges look for them; nothing is written where they are there. */
 export async function publishKeys(bucket: Bucket, keys: readonly PublicKey[], wait: Wait): Promise<void> {
