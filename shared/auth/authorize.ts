@@ -2,11 +2,11 @@
 
 import { OciError } from '../protocol/errors.ts'
 import type { ClientInfo } from '../ports/client-info.ts'
-import type { RepositoryName } from '../protocol/names.ts'
+import { isContentName, type RepositoryName } from '../protocol/names.ts'
 import type { Scope } from '../protocol/scope.ts'
-import { type AccessRules, isPublic } from './access.ts'
+import { type AccessRules, deletes, isPublic } from './access.ts'
 import { type Authentication, unauthorized } from './authentication.ts'
-import { anonymousCaller, type Caller, closedToAll, standing } from './caller.ts'
+import { anonymousCaller, type Caller, standing } from './caller.ts'
 import type { Right } from '../protocol/rights.ts'
 
 /** What a request wants: something in a repository, the list of them, or to know that the registry is there. */
@@ -80,4 +80,24 @@ function deniedToAll(rules: AccessRules, name: RepositoryName): OciError {
   return !isPublic(rules, name)
     ? new OciError('DENIED', `${name} is private (access.private)`)
     : new OciError('DENIED', `this registry takes no pushes and no deletes from anonymous clients`)
+}
+
+/** Why nobody at all may do something, whoever asks; undefined where somebody may. */
+function closedToAll(rules: AccessRules, right: Right, name: RepositoryName): OciError | undefined {
+  if (right === 'pull' || right === 'fetch') return undefined
+  if (rules.readOnly === true) {
+    return new OciError('UNSUPPORTED', 'pushes and deletes are switched off here (access.read_only); pulls work', {
+      summary: 'this registry is read-only',
+    })
+  }
+  if (isContentName(name)) {
+    return new OciError(
+      'DENIED',
+      `${name} is a content name (a CID or a digest): such repositories are read-only views, push under another name`,
+    )
+  }
+  if (right === 'delete' && !deletes(rules)) {
+    return new OciError('UNSUPPORTED', 'deleting is switched off here (access.delete)')
+  }
+  return undefined
 }
