@@ -1,9 +1,8 @@
 // Who may sign in at the origin, and the keys that edges know its tokens by.
 
 import { type AccessRules, defaultService, hasUsers } from '../../shared/auth/access.ts'
-import type { Authentication } from '../../shared/auth/authentication.ts'
 import { type PublicKey, publishKeys } from '../../shared/auth/published-keys.ts'
-import { createTokenService, type TokenService } from '../../shared/auth/token-service.ts'
+import { createTokenService, type IssuingAuthentication } from '../../shared/auth/token-service.ts'
 import { createTokenSigner, createTokenVerifier } from '../../shared/auth/token.ts'
 import type { Accounts } from '../../shared/ports/accounts.ts'
 import type { Bucket } from '../../shared/ports/bucket.ts'
@@ -20,7 +19,7 @@ export async function startAuthentication(deps: {
   readonly access: AccessRules
   readonly bucket: Bucket
   readonly accounts: Accounts
-}): Promise<{ readonly auth: Authentication; readonly tokens: TokenService } | undefined> {
+}): Promise<IssuingAuthentication | undefined> {
   const { config, access, bucket, accounts } = deps
   if (!hasUsers(access)) return undefined
   const service = access.service ?? defaultService
@@ -30,8 +29,9 @@ export async function startAuthentication(deps: {
   const verifier = createTokenVerifier({ keys, service, clock: systemClock })
   const signer = createTokenSigner({ current: () => keys.current(), service, clock: systemClock })
   return {
-    auth: { service, tokens: verifier },
-    tokens: createTokenService({ rules: access, accounts, signer, verifier, random: systemRandom }),
+    service,
+    tokens: verifier,
+    issuer: createTokenService({ rules: access, accounts, signer, verifier, random: systemRandom }),
   }
 }
 

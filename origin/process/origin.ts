@@ -34,7 +34,7 @@ export async function startOrigin(config: Config): Promise<Running> {
   const { publisher, fetcher } = ipfs
   const sessions = createPushBlob({ bucket, uploads, hasher: nodeHasher, random: systemRandom, publisher })
   const accounts = await openAccounts(config, log)
-  const authentication = await startAuthentication({ config, access, bucket, accounts })
+  const auth = await startAuthentication({ config, access, bucket, accounts })
   const viewDeps = { bucket, access, clock: systemClock, keepFetchedMs: keepFetchedMs(config) }
   const pushBlob = metrics?.uploads.of(sessions) ?? sessions
   const app = createOriginApp({
@@ -42,8 +42,7 @@ export async function startOrigin(config: Config): Promise<Running> {
     clock: systemClock,
     random: systemRandom,
     access,
-    auth: authentication?.auth,
-    tokens: authentication?.tokens,
+    auth,
     loginLimit: createLoginLimit(config.http.login_attempts_per_minute, systemClock),
     checks: readOnly ? [folderReadable(folder)] : [folderReadable(folder), folderWritable(folder, systemRandom)],
     observer: metrics?.requests,

@@ -7,7 +7,7 @@ import type { Random } from '../ports/random.ts'
 import type { RepositoryName } from '../protocol/names.ts'
 import type { Scope } from '../protocol/scope.ts'
 import { type AccessRules, rightsIn } from './access.ts'
-import { anonymousToken } from './authentication.ts'
+import { anonymousToken, type Authentication } from './authentication.ts'
 import type { TokenAccess } from './caller.ts'
 import { matchesPattern } from './repository-pattern.ts'
 import { type Right, rights } from '../protocol/rights.ts'
@@ -29,6 +29,11 @@ export interface TokenAnswer {
 export interface TokenService {
   /** Undefined where the proof is not good. */
   issue(proof: Proof, scopes: readonly Scope[], wantsRefresh: boolean, wait: Wait): Promise<TokenAnswer | undefined>
+}
+
+/** Of the one place that gives tokens, and not only knows them. */
+export interface IssuingAuthentication extends Authentication {
+  readonly issuer: TokenService
 }
 
 export interface TokenServiceDeps {

@@ -1,35 +1,34 @@
 // The origin's HTTP face: every route answered from the bucket and the staging of uploads.
 
-import { type AccessRules, isAllPublic, isPublic } from '../auth/access.ts'
-import { type Caller, standing } from '../auth/caller.ts'
-import type { TokenService } from '../auth/token-service.ts'
+import { isPublic } from '../auth/access.ts'
+import { standing } from '../auth/caller.ts'
+import type { IssuingAuthentication } from '../auth/token-service.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
 import type { ClientInfo } from '../ports/client-info.ts'
 import { deadline } from '../ports/clock.ts'
 import { orAborted } from '../ports/or-aborted.ts'
 import { blobKey } from '../layout/keys.ts'
-import { type Digest, parseAlgorithm, parseDigest } from '../protocol/digest.ts'
 import { OciError, UpstreamError } from '../protocol/errors.ts'
 import { manifestLimitBytes } from '../protocol/manifest.ts'
-import { parseRepositoryName, parseTag, type RepositoryName, type Tag } from '../protocol/names.ts'
-import { parseChunkRange } from '../protocol/range.ts'
+import { parseTag, type RepositoryName, type Tag } from '../protocol/names.ts'
 import { deleteBlob, deleteManifest, deleteTag } from '../registry/delete.ts'
 import type { ImageFetcher } from '../registry/fetch-image.ts'
 import type { Views } from '../registry/content-view.ts'
 import { blobUnknown } from '../registry/find-blob.ts'
-import { mountBlob } from '../registry/mount-blob.ts'
 import { locateBlob } from '../registry/pull-blob.ts'
 import { manifestUnknown, type PullDeps, pullManifest } from '../registry/pull-manifest.ts'
-import { type Chunk, OutOfOrderChunk, type PushBlob } from '../registry/push-blob.ts'
+import type { PushBlob } from '../registry/push-blob.ts'
 import { pushManifest, type PushRules } from '../registry/push-manifest.ts'
 import { type Answer, withHeaders } from './answer.ts'
 import { blobAnswer, ipfsPath, manifestAnswer, unverifiedBlobAnswer } from './content-answer.ts'
+import { createdAnswer } from './created-answer.ts'
 import { versionAnswer } from './json-answer.ts'
 import { listAnswer } from './list-answers.ts'
 import { readBody } from './read-body.ts'
 import { tokenAnswer } from './token-answer.ts'
 import { createRegistryApp, type FrameDeps, type RegistryApp, type RegistryRequest } from './registry-app.ts'
-import { digestInvalid, noSuchPath, type RouteOf } from './routes.ts'
+import { noSuchPath, type RouteOf } from './routes.ts'
+import { startUpload, useUpload } from './upload-answers.ts'
 import type { LoginLimit, RequestLimit } from './request-limit.ts'
 
 export interface OriginDeps extends FrameDeps {
@@ -44,7 +43,7 @@ export interface OriginDeps extends FrameDeps {
   readonly requestTimeoutMs: number
   readonly push: PushRules
   /** Undefined where nobody can sign in. */
-  readonly tokens: TokenService | undefined
+  readonly auth: IssuingAuthentication | undefined
   /** How many wrong logins a client may try; undefined: any number. */
   readonly loginLimit?: LoginLimit | undefined
 }
@@ -115,8 +114,8 @@ async function answer(
     case 'version':
       return versionAnswer(method)
     case 'token':
-      if (deps.tokens === undefined) throw noSuchPath()
-      return tokenAnswer({ ...deps, tokens: deps.tokens }, request.request, request.client, request.query, wait)
+      if (deps.auth === undefined) throw noSuchPath()
+      return tokenAnswer({ ...deps, issuer: deps.auth.issuer }, request.request, request.client, request.query, wait)
     case 'manifest': {
       if (body !== undefined) return putManifest(deps, request, route, body, wait)
       if (method === 'DELETE') {
@@ -168,7 +167,7 @@ async function putManifest(
     rules,
     wait,
   )
-  return withHeaders(created(`/v2/${holder}/manifests/${digest}`, digest), {
+  return withHeaders(createdAnswer(`/v2/${holder}/manifests/${digest}`, digest), {
     ...ipfsPath(isPublic(access, name) ? root : undefined),
     ...(subject === undefined ? {} : { 'OCI-Subject': subject }),
     ...(tags.length === 0 || holder !== name ? {} : { 'OCI-Tag': tags.join(', ') }),
@@ -212,133 +211,7 @@ async function getBlob(
   return unverifiedBlobAnswer(digest, sizeBytes, null)
 }
 
-/** POST: opens a session, mounts a blob, or takes a whole blob at once. */
-async function startUpload(
-  { bucket, access, pushBlob }: OriginDeps,
-  { request, query, caller }: RegistryRequest,
-  { name }: RouteOf<'uploads'>,
-  wait: Wait,
-): Promise<Answer> {
-  const mount = query.get('mount')
-  if (mount !== null) {
-    const digest = requireDigest(mount)
-    const from = query.get('from')
-    // A `from` that is no name has no blobs: the client gets a session instead, as the spec wants of a failed mount.
-    const source = from === null ? undefined : parseRepositoryName(from)
-    if (
-      (from === null || source !== undefined) &&
-      (await mountBlob(bucket, mayMount(access, caller, source), name, digest, source, wait))
-    ) {
-      return created(`/v2/${name}/blobs/${digest}`, digest)
-    }
-  }
-  const whole = query.get('digest')
-  if (whole === null)
-    return sessionAnswer(202, name, await pushBlob.start({ name, user: caller.user }, hintedAlgorithm(query), wait), 0)
-  const digest = requireDigest(whole)
-  await pushBlob.whole({ name, user: caller.user }, digest, chunkOf(request), wait)
-  return created(`/v2/${name}/blobs/${digest}`, digest)
-}
-
-/** A mount takes the right to pull from its source; where that is not named, from everywhere. */
-function mayMount(access: AccessRules, caller: Caller, source: RepositoryName | undefined): boolean {
-  return source === undefined ? isAllPublic(access) : standing(access, caller, 'pull', source) === 'granted'
-}
-
-/** GET, PATCH, PUT and DELETE of an open session. */
-async function useUpload(
-  pushBlob: PushBlob,
-  { request, method, query, caller }: RegistryRequest,
-  { name, id }: RouteOf<'upload'>,
-  wait: Wait,
-): Promise<Answer> {
-  const owner = { name, user: caller.user }
-  try {
-    switch (method) {
-      case 'PATCH':
-        return sessionAnswer(202, name, id, await pushBlob.append(owner, id, chunkOf(request), wait))
-      case 'PUT': {
-        const digest = requireDigest(query.get('digest') ?? '')
-        await pushBlob.finish(owner, id, digest, chunkOf(request), wait)
-        return created(`/v2/${name}/blobs/${digest}`, digest)
-      }
-      case 'DELETE':
-        await pushBlob.cancel(owner, id, wait)
-        return { status: 204, headers: { 'Cache-Control': 'no-store' }, body: null }
-      default:
-        return sessionAnswer(204, name, id, await pushBlob.status(owner, id, wait))
-    }
-  } catch (error) {
-    if (!(error instanceof OutOfOrderChunk)) throw error
-    throw new OciError(error.code, error.detail, {
-      status: error.status,
-      headers: sessionHeaders(name, id, error.sizeBytes),
-    })
-  }
-}
-
-function chunkOf(request: Request): Chunk {
-  const range = request.headers.get('Content-Range')
-  const parsed = range === null ? undefined : parseChunkRange(range)
-  if (range !== null && parsed === undefined) {
-    throw new OciError('BLOB_UPLOAD_INVALID', 'Content-Range is <first byte>-<last byte>, e.g. 0-1023')
-  }
-  const length = request.headers.get('Content-Length')
-  return {
-    body: request.body ?? new Blob([]).stream(),
-    range: parsed,
-    lengthBytes: length === null ? undefined : Number(length),
-  }
-}
-
-function requireDigest(text: string): Digest {
-  const digest = parseDigest(text)
-  if (digest === undefined) throw digestInvalid()
-  return digest
-}
-
-/** `digest-algorithm` says what the upload will be checked with (distribution-spec, development version). */
-function hintedAlgorithm(query: URLSearchParams) {
-  const hint = query.get('digest-algorithm')
-  if (hint === null) return 'sha256'
-  const algorithm = parseAlgorithm(hint)
-  if (algorithm === undefined) throw new OciError('DIGEST_INVALID', 'digest-algorithm is sha256 or sha512')
-  return algorithm
-}
-
-/** Relative, so that it is right behind every proxy, name and port (RFC 9110 section 10.2.2 allows it). */
-function created(location: string, digest: Digest): Answer {
-  return {
-    status: 201,
-    body: null,
-    headers: {
-      Location: location,
-      'Docker-Content-Digest': digest,
-      'Content-Length': '0',
-      'Cache-Control': 'no-store',
-    },
-  }
-}
-
 /** The answer to a delete. */
 function accepted(): Answer {
   return { status: 202, headers: { 'Content-Length': '0', 'Cache-Control': 'no-store' }, body: null }
-}
-
-function sessionAnswer(status: number, name: RepositoryName, id: string, sizeBytes: number): Answer {
-  const length: Record<string, string> = status === 204 ? {} : { 'Content-Length': '0' }
-  return {
-    status,
-    headers: { ...sessionHeaders(name, id, sizeBytes), ...length, 'Cache-Control': 'no-store' },
-    body: null,
-  }
-}
-
-function sessionHeaders(name: RepositoryName, id: string, sizeBytes: number): Record<string, string> {
-  return {
-    Location: `/v2/${name}/blobs/uploads/${id}`,
-    // Inclusive, so an empty session has no true form; clients know 0-0 from other registries.
-    Range: `0-${Math.max(0, sizeBytes - 1)}`,
-    'Docker-Upload-UUID': id,
-  }
 }

@@ -30,7 +30,7 @@ export function asksAnonymously(request: Request): boolean {
  * @throws OciError UNAUTHORIZED where the proof is not good, TOOMANYREQUESTS where too many were not; 400 where it is no such request
  */
 export async function tokenAnswer(
-  deps: { readonly tokens: TokenService; readonly clock: Clock; readonly loginLimit?: LoginLimit | undefined },
+  deps: { readonly issuer: TokenService; readonly clock: Clock; readonly loginLimit?: LoginLimit | undefined },
   request: Request,
   client: ClientInfo,
   query: URLSearchParams,
@@ -40,7 +40,7 @@ export async function tokenAnswer(
     request.method === 'POST' ? await readForm(request) : readQuery(request, query)
   const excess = proof && deps.loginLimit?.take(client)
   if (excess !== undefined) throw excess
-  const issued = await deps.tokens.issue(proof, scopes, wantsRefresh, wait)
+  const issued = await deps.issuer.issue(proof, scopes, wantsRefresh, wait)
   if (issued === undefined) throw badCredentials()
   if (proof !== undefined) deps.loginLimit?.giveBack(client)
   return write(request.method, issued, deps.clock)

@@ -5,6 +5,7 @@ import { systemClock, systemRandom } from '../../origin/process/system-ports.ts'
 import { embeddedStore } from '../../origin/ipfs/embedded-store.ts'
 import type { AccessRules } from '../../shared/auth/access.ts'
 import type { Authentication } from '../../shared/auth/authentication.ts'
+import type { IssuingAuthentication } from '../../shared/auth/token-service.ts'
 import { createBlobFinder } from '../../shared/edge/blob-finder.ts'
 import { createCachedManifests } from '../../shared/edge/cached-manifests.ts'
 import { createEdgeApp } from '../../shared/edge/edge-app.ts'
@@ -48,7 +49,7 @@ export function originApp({
   clock?: Clock
   observer?: RequestObserver
   access?: AccessRules
-  auth?: Authentication
+  auth?: IssuingAuthentication
   fetcher?: ImageFetcher
   searchLimit?: RequestLimit | undefined
 }): RegistryApp {
@@ -59,7 +60,6 @@ export function originApp({
     random: systemRandom,
     access,
     auth,
-    tokens: undefined,
     checks: [bucketReadable(bucket)],
     observer,
     push: { allowSparse: false, publisher },
