@@ -39,6 +39,22 @@ const hopByHop = new Set([
 const forwarding = ['forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-real-ip']
 
 /**
+ * The same bytes as another stream.
+ * @param events.lengthBytes of the body, where it is known
+ * @param events.onChunk hears of every chunk that passes
+ * @param events.onBroken hears that the body broke, before anyone else does
+ */
+export type RelayBody = (
+  body: ReadableStream<Uint8Array>,
+  events: {
+    readonly lengthBytes: number | undefined
+    readonly onChunk: () => void
+    readonly onBroken: (error: unknown) => void
+  },
+) => ReadableStream<Uint8Array>
+
+/**
+ * @param relayBody as the runtime does it best
  * @param originUrl of the origin, without a path
  * @param timeoutMs longest time in milliseconds without a byte: of the request body, then until the answer begins
  */
@@ -47,8 +63,9 @@ export function createOriginClient(deps: {
   timeoutMs: number
   clock: Clock
   fetch: Fetch
+  relayBody?: RelayBody
 }): OriginClient {
-  const { timeoutMs, clock } = deps
+  const { timeoutMs, clock, relayBody = relayByStream } = deps
   const origin = new URL(deps.originUrl)
   return {
     async ask(request, requestId, client, own = {}) {
@@ -79,7 +96,8 @@ export function createOriginClient(deps: {
       const body =
         request.body === null
           ? null
-          : watched(request.body, {
+          : relayBody(request.body, {
+              lengthBytes: lengthOf(request),
               onChunk: () => limit.extend(),
               onBroken: (error) => broken.abort(error),
             })
@@ -120,12 +138,13 @@ function asRecord(headers: Headers): Record<string, string> {
   return Object.fromEntries([...headers].map(([name, value]) => [written(name), value]))
 }
 
-/** The same stream; tells of every chunk that passes, and that it broke before anyone else hears of it. */
-function watched(
-  stream: ReadableStream<Uint8Array>,
-  { onChunk, onBroken }: { readonly onChunk: () => void; readonly onBroken: (error: unknown) => void },
-): ReadableStream<Uint8Array> {
-  const reader = stream.getReader()
+function lengthOf({ headers }: Request): number | undefined {
+  const length = headers.get('Content-Length')
+  return length === null ? undefined : Number(length)
+}
+
+const relayByStream: RelayBody = (body, { onChunk, onBroken }) => {
+  const reader = body.getReader()
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
