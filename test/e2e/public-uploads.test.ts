@@ -1,26 +1,25 @@
 // Uploads that are begun by an edge, and go on at the origin's public host by the capability in their URL.
 
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { randomKey } from '../../origin/accounts/random-key.ts'
 import { createUploadCapabilities } from '../../shared/auth/upload-capability.ts'
 import type { RepositoryName } from '../../shared/protocol/names.ts'
-import { join } from 'node:path'
 import { passwords } from '../support/closed-faces.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 import {
-  authorized,
   locationOf,
   ociError,
   pushBlob,
   putManifest,
   startUpload,
-  tokenFor,
   withDigest,
   manifestText,
   ociManifestType,
 } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
 import { type FacesWithPublicHost, startFacesWithPublicHost } from '../support/public-host.ts'
+import { basic, bearer, tokenFrom } from '../support/signed-in.ts'
 
 const name = 'team/app'
 const scope = [`repository:${name}:pull,push`]
@@ -28,12 +27,12 @@ const day = 24 * 3600_000
 
 let faces: FacesWithPublicHost
 /** Headers of a user with the right to push. */
-let alice: Record<string, string>
+let alice: { readonly Authorization: string }
 
 beforeAll(async () => {
   faces = await startFacesWithPublicHost()
-  const token = await tokenFor(faces.url('origin'), 'alice', passwords.alice, scope)
-  alice = { ...authorized(token).headers }
+  const { token } = await tokenFrom(faces.url('origin'), scope, basic('alice', passwords.alice))
+  alice = bearer(token)
 })
 
 afterAll(async () => {
@@ -85,13 +84,13 @@ describe.each(['edge on Node', 'edge in workerd'] as const)('an upload that begi
   test.each([
     [
       'of somebody else',
-      () => tokenFor(faces.url('origin'), 'bob', passwords.bob, scope).then((token) => `Bearer ${token}`),
+      async () => bearer((await tokenFrom(faces.url('origin'), scope, basic('bob', passwords.bob))).token),
     ],
-    ['that is good for nothing', () => 'Bearer nothing'],
-    ['with a password', () => `Basic ${btoa('bob:wrong')}`],
-  ])('goes on whatever an Authorization %s says', async (_, authorization) => {
+    ['that is good for nothing', () => bearer('nothing')],
+    ['with a password', () => basic('bob', 'wrong')],
+  ])('goes on whatever an Authorization %s says', async (_, headers) => {
     const url = await begin()
-    expect((await patch(url, 'bytes', { Authorization: await authorization() })).status).toBe(202)
+    expect((await patch(url, 'bytes', await headers())).status).toBe(202)
   })
 
   test('goes on at the edge too, by its capability or by the token', async () => {
@@ -173,7 +172,7 @@ describe('refused, and nothing is changed:', () => {
       both.search = `?capability=x&${url.search.slice(1)}`
       return both
     },
-    'a token in its place': () => withCapability(url, (alice['Authorization'] ?? '').slice('Bearer '.length)),
+    'a token in its place': () => withCapability(url, alice.Authorization.slice('Bearer '.length)),
   }
 
   describe.each(Object.entries(refused))('%s', (_, make) => {

@@ -16,6 +16,11 @@ export const faceNames = ['origin', 'edge on Node', 'edge in workerd'] as const
 
 export type Face = (typeof faceNames)[number]
 
+/** A face as a component of a repository's name, for tests that push the same at each. */
+export function slugOf(face: Face): string {
+  return face.replaceAll(' ', '-').toLowerCase()
+}
+
 export interface Faces {
   readonly url: (face: Face) => string
   readonly dataFolder: string
