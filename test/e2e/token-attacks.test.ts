@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { openTokenFolder } from '../../origin/accounts/token-folder.ts'
+import type { Right } from '../../shared/protocol/rights.ts'
 import { faceNames, type Faces, startFaces } from '../support/faces.ts'
 import { claimsFor, forgedTokens, ownKey, signed } from '../support/forged-tokens.ts'
 import {
@@ -245,20 +246,35 @@ describe.each(faceNames)('at the %s', (face) => {
   })
 
   test('the catalog shows what is private to those alone who may pull it and asked for the catalog', async () => {
+    const list = (headers: Record<string, string>) => fetch(`${base}/v2/_catalog`, { headers })
     const listed = async (headers: Record<string, string>) =>
-      ((await (await fetch(`${base}/v2/_catalog`, { headers })).json()) as { repositories: string[] }).repositories
+      ((await (await list(headers)).json()) as { repositories: string[] }).repositories
     const catalogFor = async (user: string, limits?: Parameters<typeof makePersonalToken>[2]) => {
       const made = await makePersonalToken(faces.dataFolder, user, limits)
       return listed(bearer((await tokenFrom(base, ['registry:catalog:*'], basic(user, made))).token))
     }
-    expect(await catalogFor('reader')).toContain('private/app')
+    const admin = await as('admin', 'public/listed')
+    await pushImage(base, 'public/listed', 'v1', `listed at the ${face}`, admin)
+    const limited = (repositories: string, ...rights: Right[]) => catalogFor('admin', [{ repositories, rights }])
+    for (const names of [await catalogFor('reader'), await limited('private/*', 'push'), await limited('**', 'pull')])
+      expect(names).toEqual(expect.arrayContaining(['private/app', 'public/listed']))
     for (const names of [
-      await listed({}),
       await listed(bearer('anonymous')),
-      await listed(await as('reader', 'private/app')),
       await catalogFor('stranger'),
-      await catalogFor('admin', [{ repositories: 'other/**', rights: ['pull'] }]),
-    ])
+      await limited('other/**', 'pull'),
+      await limited('**', 'delete'),
+    ]) {
+      expect(names).toContain('public/listed')
       expect(names).not.toContain('private/app')
+    }
+    // Who has shown nothing, or asked for something else, is told what to ask for.
+    const challenge = `Bearer realm="${base}/token",service="mirrorball",scope="registry:catalog:*"`
+    for (const [headers, error] of [
+      [{}, ''],
+      [await as('reader', 'private/app'), ',error="insufficient_scope"'],
+    ] as const) {
+      const answer = await list(headers)
+      expect([answer.status, answer.headers.get('WWW-Authenticate')]).toEqual([401, `${challenge}${error}`])
+    }
   })
 })
