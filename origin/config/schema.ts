@@ -208,6 +208,13 @@ export const configSchema = section({
   origin: section({
     listen: v.pipe(v.optional(listen, '127.0.0.1:1970'), v.description('Where the origin takes pushes.')),
     metrics_listen: metricsListen('origin', '127.0.0.1:9470'),
+    public_url: v.pipe(
+      v.optional(originUrlRule),
+      v.description(
+        'Where clients everywhere reach the origin: layers that are pushed by an edge go there past it. Unless set, they go through the edge.',
+      ),
+      v.examples(['https://push.example.com']),
+    ),
     request_timeout_ms: v.pipe(
       v.optional(wholeNumber(1, 600_000), 60_000),
       v.description('Longest time until the origin begins an answer, uploads apart.'),

@@ -10,8 +10,14 @@ export interface OriginClient {
   /**
    * The origin's answer to this very request. Rejects with UpstreamError where there was none in time.
    * @param client of whom the origin is told; an origin that trusts this edge as a proxy believes it
+   * @param headers of our own, besides those of the request
    */
-  ask(request: Request, requestId: string, client?: ClientInfo): Promise<Answer>
+  ask(
+    request: Request,
+    requestId: string,
+    client?: ClientInfo,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Answer>
 }
 
 /** Headers that speak of one connection only (RFC 9110 section 7.6.1); `Host` is the origin's own. */
@@ -45,13 +51,14 @@ export function createOriginClient(deps: {
   const { timeoutMs, clock } = deps
   const origin = new URL(deps.originUrl)
   return {
-    async ask(request, requestId, client) {
+    async ask(request, requestId, client, own = {}) {
       const target = new URL(request.url)
       target.protocol = origin.protocol
       target.hostname = origin.hostname
       // Apart from the host: a `host` without a port would leave the edge's own in place.
       target.port = origin.port
       const headers = endToEnd(request.headers)
+      for (const [name, value] of Object.entries(own)) headers.set(name, value)
       headers.set('X-Request-Id', requestId)
       // What the client wrote there would count as our word.
       for (const name of forwarding) headers.delete(name)
