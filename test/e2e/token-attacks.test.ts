@@ -234,6 +234,23 @@ describe.each(faceNames)('at the %s', (face) => {
     expect((await mount(`mount=${own}&from=private/app`, both, 'public/app')).status).toBe(201)
   })
 
+  test('a mount that names no repository is made from those that the token is for, and may be pulled', async () => {
+    const mount = async (digest: string, headers: Record<string, string>) =>
+      (await fetch(`${base}/v2/public/app/blobs/uploads/?mount=${digest}`, { method: 'POST', headers })).status
+    const both = await as('writer', 'public/app', 'private/app')
+    const writer = await as('writer', 'public/app')
+    const blob = await pushBlob(base, 'private/app', `without a name at the ${face}`, both)
+    expect(await mount(blob, writer)).toBe(202)
+    // A token can be for what its user may not: that it was asked for gives no right.
+    const stranger = await as('stranger', 'other/app', 'private/app')
+    const theirs = `${base}/v2/other/app/blobs/uploads/?mount=${blob}`
+    expect((await fetch(theirs, { method: 'POST', headers: stranger })).status).toBe(202)
+    expect(await mount(sha256('is nowhere'), both)).toBe(202)
+    expect(await mount(blob, both)).toBe(201)
+    // It is in a repository of this token now.
+    expect(await mount(blob, writer)).toBe(201)
+  })
+
   test('a manifest that refers to a private one is a referrer in its own repository alone', async () => {
     const stranger = await as('stranger', 'other/app')
     await pushBlob(base, 'other/app', '{}', stranger)
