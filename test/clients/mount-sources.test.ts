@@ -64,8 +64,6 @@ describeWith([...neededFor([...pushers, 'crane', 'ctr']), ...copiers], 'a layer 
     }
   })
 
-  const diffIds = (image: TestImage) => image.layers.map(({ digest }) => digest)
-
   /** Statuses of the requests that opened an upload in a repository, once signed in: 201 is a mount. */
   const opened = (face: Face, name: string) =>
     faces
