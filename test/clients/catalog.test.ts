@@ -1,7 +1,6 @@
 // Clients that list repositories. Most ask without a token at first, or with one that is for nothing, and so learn by a
 // 401 that their user may see more than everyone.
 
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { regctlPlainHttp, startCrane } from '../support/clients/layout-clients.ts'
@@ -40,7 +39,6 @@ describeWith(names, 'the repositories of a registry with users', () => {
   beforeAll(async () => {
     const temporary = await temporaryFolder()
     folder = temporary.path
-    await mkdir(join(folder, 'credentials'))
     credentials = await createCredentialFile(join(folder, 'credentials'))
     return temporary.remove
   })
@@ -49,8 +47,7 @@ describeWith(names, 'the repositories of a registry with users', () => {
     const crane = await startCrane()
     const image = await makeImage(join(folder, 'image'), 'listed', [1000])
     await crane.login(faces.host('origin'), 'alice', passwords.alice)
-    for (const name of ['open/app', 'team/app', 'team/other'])
-      await crane.push(image, `${faces.host('origin')}/${name}:latest`)
+    for (const name of ['open/app', 'team/app', 'team/other']) await crane.push(image, faces.at('origin', name))
     const create = runVerb(faces.dataFolder, 'token', 'create', '--user', 'ci', '--limit', 'team/app:pull')
     ;[limited = ''] = await linesOf(create)
     return crane.stop

@@ -4,13 +4,12 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Containerd, startContainerd } from '../support/clients/containerd.ts'
-import { referenceAt } from '../support/clients/image-client.ts'
 import { type ImageClients, neededFor, startClients } from '../support/clients/image-clients.ts'
 import { regctlPlainHttp, startCrane } from '../support/clients/layout-clients.ts'
 import { describeWith, runClient } from '../support/clients/programs.ts'
 import { createCredentialFile, type CredentialFile } from '../support/clients/sign-in.ts'
 import { type ClosedFaces, passwords, startClosedFaces } from '../support/closed-faces.ts'
-import { type Face, faceNames } from '../support/faces.ts'
+import { type Face, faceNames, slugOf } from '../support/faces.ts'
 import { makeImage, type TestImage } from '../support/image.ts'
 import { temporaryFolder } from '../support/stack.ts'
 
@@ -73,13 +72,12 @@ describeWith([...neededFor([...pushers, 'crane', 'ctr']), ...copiers], 'a layer 
       .filter((status) => status !== 401)
 
   describe.each(faceNames)('at the %s', (face) => {
-    const slug = face.replaceAll(' ', '-').toLowerCase()
-    const at = (name: string) => referenceAt(faces.url(face), `${name}:latest`)
+    const slug = slugOf(face)
+    const at = (name: string) => faces.at(face, name)
     const newImage = (what: string) => makeImage(join(folder, slug, what), `${what} at ${face}`, [100_000])
 
     /** Pushed by another program than the one that is looked at. */
-    const publish = async (name: string, image: TestImage) =>
-      crane.push(image, referenceAt(faces.url('origin'), `${name}:latest`))
+    const publish = async (name: string, image: TestImage) => crane.push(image, faces.at('origin', name))
     const expectUploaded = async (name: string) => {
       await expect.poll(() => opened(face, name)).toContain(202)
       expect(opened(face, name)).not.toContain(201)

@@ -14,8 +14,8 @@ import {
 import { describeWith } from '../support/clients/programs.ts'
 import { type ClosedFaces, passwords, startClosedFaces } from '../support/closed-faces.ts'
 import { type Answered, type EndingTokens, startEndingTokens } from '../support/ending-tokens.ts'
-import { faceNames } from '../support/faces.ts'
-import { makeImage, type TestImage } from '../support/image.ts'
+import { faceNames, slugOf } from '../support/faces.ts'
+import { diffIds, makeImage, type TestImage } from '../support/image.ts'
 import { temporaryFolder } from '../support/stack.ts'
 
 /** What a client does where it was told that its token is good for longer: it goes on with another one, or says this. */
@@ -62,7 +62,7 @@ describeWith(neededFor(imageClientNames), 'a token that ends in the middle of a 
   })
 
   describe.each(faceNames)('at the %s', (face) => {
-    const slug = face.replaceAll(' ', '-').toLowerCase()
+    const slug = slugOf(face)
     let tokens: EndingTokens
 
     beforeAll(async () => {
@@ -90,24 +90,24 @@ describeWith(neededFor(imageClientNames), 'a token that ends in the middle of a 
       await clients[name].login(tokens.host, 'alice', passwords.alice)
       const push = () => clients[name].push(image, reference)
       const pulled = async () => (await clients[name].pull(reference)).diffIds
-      return { push, pulled, haveEnded, diffIds: image.layers.map(({ digest }) => digest) }
+      return { push, pulled, haveEnded, pushed: diffIds(image) }
     }
 
     test.each(told)('at the time that %s was told is followed by another', async (name) => {
-      const { push, pulled, haveEnded, diffIds } = await pushTo(name, `team/told/${slug}/${name}`, true)
+      const { push, pulled, haveEnded, pushed } = await pushTo(name, `team/told/${slug}/${name}`, true)
       await push()
       expect(haveEnded()).toBe(true)
-      expect(await pulled()).toEqual(diffIds)
+      expect(await pulled()).toEqual(pushed)
     })
 
     test.each(imageClientNames)('before the time that %s was told does no harm to the next push', async (name) => {
-      const { push, pulled, haveEnded, diffIds } = await pushTo(name, `team/early/${slug}/${name}`, false)
+      const { push, pulled, haveEnded, pushed } = await pushTo(name, `team/early/${slug}/${name}`, false)
       const does = early[name]
       if (does === 'goes on') await push()
       else await expect(push()).rejects.toThrow(does)
       expect(haveEnded()).toBe(true)
       await push()
-      expect(await pulled()).toEqual(diffIds)
+      expect(await pulled()).toEqual(pushed)
     })
   })
 })
