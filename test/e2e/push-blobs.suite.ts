@@ -1,20 +1,10 @@
-// What a client that pushes sees, the same at the origin and through every edge.
+// What a client that pushes blobs sees, the same at the origin and through every edge.
 
 import { describe, expect, test } from 'vitest'
-import {
-  locationOf,
-  manifestText,
-  ociError,
-  ociManifestType,
-  pushBlob,
-  pushImage,
-  putManifest,
-  startUpload,
-  withDigest,
-} from '../support/http-client.ts'
+import { locationOf, ociError, pushBlob, startUpload, withDigest } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
 
-export function pushSuite(base: () => string): void {
+export function pushBlobsSuite(base: () => string): void {
   const blob = (name: string, digest: string) => fetch(`${base()}/v2/${name}/blobs/${digest}`)
   const upload = (url: URL, method: string, body: string | null, headers: Record<string, string> = {}) =>
     fetch(url, { method, body, headers: { 'Content-Type': 'application/octet-stream', ...headers } })
@@ -183,153 +173,6 @@ export function pushSuite(base: () => string): void {
       expect((await fetch(`${base()}/v2/push/target/blobs/uploads/?mount=${digest}`, { method: 'POST' })).status).toBe(
         201,
       )
-    })
-  })
-
-  describe('a manifest push', () => {
-    test('answers with digest and location', async () => {
-      const image = await pushImage(base(), 'push/manifest', 'v1', 'push')
-      const response = await putManifest(base(), 'push/manifest', 'v2', image.manifest)
-      expect(response.status).toBe(201)
-      expect(response.headers.get('Docker-Content-Digest')).toBe(image.digest)
-      expect(await (await fetch(locationOf(response, base()))).text()).toBe(image.manifest)
-    })
-
-    test('moves a tag, and the next pull sees it', async () => {
-      for (const seed of ['one', 'two', 'three']) {
-        const { digest } = await pushImage(base(), 'push/moving', 'latest', seed)
-        const pulled = await fetch(`${base()}/v2/push/moving/manifests/latest`)
-        expect(pulled.headers.get('Docker-Content-Digest')).toBe(digest)
-      }
-    })
-
-    test('whose blobs are missing is MANIFEST_BLOB_UNKNOWN, names them, and leaves no tag', async () => {
-      await pushImage(base(), 'push/elsewhere', 'v1', 'elsewhere')
-      const config = 'not pushed here'
-      const refused = await putManifest(base(), 'push/missing', 'v1', manifestText(config, []))
-      const error = await ociError(refused)
-      expect(error).toMatchObject({ status: 404, code: 'MANIFEST_BLOB_UNKNOWN' })
-      expect(error.detail).toContain(sha256(config))
-      expect((await fetch(`${base()}/v2/push/missing/manifests/v1`)).status).toBe(404)
-    })
-
-    test('that names a blob of another repository is refused: it must be mounted first', async () => {
-      const image = await pushImage(base(), 'push/theirs', 'v1', 'theirs')
-      expect(await ociError(await putManifest(base(), 'push/ours', 'v1', image.manifest))).toMatchObject({
-        code: 'MANIFEST_BLOB_UNKNOWN',
-      })
-    })
-
-    test('whose only missing layers are foreign is taken', async () => {
-      const { config } = await pushImage(base(), 'push/foreign', 'v0', 'foreign')
-      const foreign = {
-        mediaType: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
-        digest: sha256('elsewhere'),
-        size: 9,
-        urls: ['https://example.com/l'],
-      }
-      const manifest = manifestText(config, [], { layers: [foreign] })
-      expect((await putManifest(base(), 'push/foreign', 'v1', manifest)).status).toBe(201)
-    })
-
-    test('under a digest that is not its own is DIGEST_INVALID', async () => {
-      const image = await pushImage(base(), 'push/digest', 'v1', 'digest')
-      const refused = await putManifest(base(), 'push/digest', sha256('other'), image.manifest)
-      expect(await ociError(refused)).toMatchObject({ status: 400, code: 'DIGEST_INVALID' })
-    })
-
-    test.each([
-      ['no JSON', '{', ociManifestType],
-      ['an empty body', '', ociManifestType],
-      ['not an object', '[]', ociManifestType],
-      ['neither image nor index', '{"schemaVersion":2}', ociManifestType],
-      ['another schema version', '{"schemaVersion":3,"config":{},"layers":[]}', ociManifestType],
-      [
-        'a media type that disagrees',
-        '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}',
-        ociManifestType,
-      ],
-      [
-        'a layer without a digest',
-        '{"schemaVersion":2,"manifests":[{"mediaType":"a/b","size":1}]}',
-        'application/vnd.oci.image.index.v1+json',
-      ],
-    ])('of %s is MANIFEST_INVALID', async (_, document, type) => {
-      const refused = await putManifest(base(), 'push/invalid', 'v1', document, type)
-      expect(await ociError(refused)).toMatchObject({ status: 400, code: 'MANIFEST_INVALID' })
-      expect((await fetch(`${base()}/v2/push/invalid/manifests/v1`)).status).toBe(404)
-    })
-
-    test('of 4 MiB is taken, of one byte more is 413 with and without a stated length', async () => {
-      const { config, layer } = await pushImage(base(), 'push/large', 'v0', 'large')
-      const limit = 4 * 1024 * 1024
-      const padded = (size: number) => {
-        const bare = manifestText(config, [layer], { annotations: { padding: '' } })
-        return manifestText(config, [layer], { annotations: { padding: 'x'.repeat(size - bare.length) } })
-      }
-      expect((await putManifest(base(), 'push/large', 'v1', padded(limit))).status).toBe(201)
-      expect((await fetch(`${base()}/v2/push/large/manifests/v1`)).headers.get('Content-Length')).toBe(String(limit))
-      expect(await ociError(await putManifest(base(), 'push/large', 'v2', padded(limit + 1)))).toMatchObject({
-        status: 413,
-        code: 'SIZE_INVALID',
-      })
-      const streamed = await fetch(`${base()}/v2/push/large/manifests/v2`, {
-        method: 'PUT',
-        body: ReadableStream.from([new TextEncoder().encode(padded(limit)), new TextEncoder().encode(' ')]),
-        headers: { 'Content-Type': ociManifestType },
-        duplex: 'half',
-      })
-      expect(await ociError(streamed)).toMatchObject({ status: 413, code: 'SIZE_INVALID' })
-    })
-  })
-
-  describe('a refusal', () => {
-    const cid = 'bafybeifgiohmkpler4ehm574opdadrs6kk6u64x4geq2dnl4sxq6lvemzu'
-
-    test.each([cid, 'a'.repeat(64), 'a'.repeat(128)])(
-      'pushes to the content name %s are DENIED, every kind of them',
-      async (name) => {
-        const requests: [string, string][] = [
-          ['POST', `/v2/${name}/blobs/uploads/`],
-          ['POST', `/v2/${name}/blobs/uploads/?mount=${sha256('x')}&from=a/b`],
-          ['PATCH', `/v2/${name}/blobs/uploads/x`],
-          ['PUT', `/v2/${name}/blobs/uploads/x?digest=${sha256('x')}`],
-          ['DELETE', `/v2/${name}/blobs/uploads/x`],
-          ['PUT', `/v2/${name}/manifests/latest`],
-        ]
-        for (const [method, path] of requests) {
-          expect(await ociError(await fetch(`${base()}${path}`, { method }))).toMatchObject({
-            status: 403,
-            code: 'DENIED',
-          })
-        }
-        expect((await fetch(`${base()}/v2/${name}/manifests/latest`)).status).toBe(404)
-      },
-    )
-
-    test('a name of two components is nobody’s content, though one looks like it', async () => {
-      expect((await fetch(`${base()}/v2/mirror/${cid}/blobs/uploads/`, { method: 'POST' })).status).toBe(202)
-    })
-
-    test.each([
-      ['POST', '/v2/Upper/blobs/uploads/', 400, 'NAME_INVALID'],
-      ['GET', '/v2/a%2Fb/manifests/latest', 400, 'NAME_INVALID'],
-      ['GET', '/v2/a//b/manifests/latest', 400, 'NAME_INVALID'],
-      ['GET', `/v2/${'a/'.repeat(128)}a/manifests/latest`, 400, 'NAME_INVALID'],
-      ['GET', '/v2/a/blobs/sha256:abc', 400, 'DIGEST_INVALID'],
-      ['GET', '/v2/a/manifests/sha256:abc', 400, 'DIGEST_INVALID'],
-      ['PUT', '/v2/a/manifests/-dash', 400, 'MANIFEST_INVALID'],
-      ['DELETE', '/v2/', 405, 'UNSUPPORTED'],
-      ['POST', '/v2/a/tags/list', 405, 'UNSUPPORTED'],
-      ['PATCH', '/v2/a/manifests/latest', 405, 'UNSUPPORTED'],
-      ['GET', '/v2/a/blobs/uploads/', 405, 'UNSUPPORTED'],
-      ['GET', '/v2/a', 404, 'UNSUPPORTED'],
-      ['GET', '/', 404, 'UNSUPPORTED'],
-    ])('%s %s is %i %s', async (method, path, status, code) => {
-      const response = await fetch(`${base()}${path}`, { method })
-      expect(response.headers.get('Cache-Control')).toBe('no-store')
-      expect(await ociError(response)).toMatchObject({ status, code })
-      if (status === 405) expect(response.headers.get('Allow')).not.toBeNull()
     })
   })
 }
