@@ -55,7 +55,7 @@ describeWith(['nginx', 'skopeo'], 'behind nginx, by the recipe of the documentat
     const temporary = await temporaryFolder()
     folder = temporary.path
     const authority = await createAuthority(folder)
-    const { certFile, keyFile } = await authority.issue(join(folder, 'tls'))
+    const { certFile, keyFile } = await authority.issue()
     ca = await readFile(authority.caFile, 'utf8')
     certificates = join(folder, 'trusted')
     await mkdir(certificates)

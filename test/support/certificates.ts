@@ -1,7 +1,7 @@
 // Certificates for tests, made by openssl as an operator would: an authority, and what it signs for this machine.
 
 import { execFile } from 'node:child_process'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -10,8 +10,8 @@ const openssl = (...args: readonly string[]) => promisify(execFile)('openssl', [
 export interface Authority {
   /** PEM file of its own certificate, for clients to trust. */
   readonly caFile: string
-  /** Writes `cert.pem` and `key.pem` into a new folder, for names such as `DNS:localhost`. */
-  issue(folder: string, names?: string): Promise<IssuedCertificate>
+  /** Makes `cert.pem` and `key.pem` in a folder of their own, for names such as `DNS:localhost`. */
+  issue(names?: string): Promise<IssuedCertificate>
 }
 
 export interface IssuedCertificate {
@@ -28,8 +28,8 @@ export async function createAuthority(folder: string): Promise<Authority> {
   await openssl('req', '-x509', ...newKey(caKey), '-out', caFile, '-days', '2', ...authority)
   return {
     caFile,
-    async issue(issued, names = 'DNS:localhost') {
-      await mkdir(issued)
+    async issue(names = 'DNS:localhost') {
+      const issued = await mkdtemp(join(folder, 'certificate-'))
       const [certFile, keyFile] = [join(issued, 'cert.pem'), join(issued, 'key.pem')]
       const [request, extensions] = [join(issued, 'request.pem'), join(issued, 'extensions')]
       await writeFile(extensions, `subjectAltName=${names}\nextendedKeyUsage=serverAuth\n`)
