@@ -19,6 +19,7 @@ import type { WorkerConfig } from './config.ts'
 import { createConsoleLog } from './console-log.ts'
 import { createKvCache } from './kv-cache.ts'
 import { createR2Bucket } from './r2-bucket.ts'
+import { relayBody } from './relay-body.ts'
 
 /** Milliseconds until a KV read is given up and the bucket asked. */
 const cacheTimeoutMs = 2000
@@ -71,6 +72,7 @@ export function composeEdge(config: WorkerConfig): RegistryApp {
       timeoutMs: config.ORIGIN_TIMEOUT_MS,
       clock,
       fetch: boundFetch,
+      relayBody,
     }),
     bucketTimeoutMs: config.BUCKET_TIMEOUT_MS,
   })
