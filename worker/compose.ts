@@ -1,6 +1,7 @@
 // Puts the worker together: adapters of Workers, decisions of shared/edge.
 
 import type { AccessRules } from '../shared/auth/access.ts'
+import { createEdgeWord, type EdgeWord } from '../shared/auth/edge-word.ts'
 import { createEdgeAuthentication } from '../shared/edge/edge-authentication.ts'
 import { createBlobFinder } from '../shared/edge/blob-finder.ts'
 import { createCachedManifests } from '../shared/edge/cached-manifests.ts'
@@ -73,9 +74,15 @@ export function composeEdge(config: WorkerConfig): RegistryApp {
       clock,
       fetch: boundFetch,
       relayBody,
+      word: edgeWord(config),
     }),
     bucketTimeoutMs: config.BUCKET_TIMEOUT_MS,
   })
+}
+
+/** Without a key the origin sees the worker as the client. */
+function edgeWord({ EDGE_KEY: key }: WorkerConfig): EdgeWord | undefined {
+  return key === undefined ? undefined : createEdgeWord({ key: new TextEncoder().encode(key), clock: workerClock })
 }
 
 /** In workerd, time stands still between waits, so that is how exact this clock is. */

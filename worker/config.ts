@@ -2,7 +2,15 @@
 
 import * as v from 'valibot'
 import { accessRulesSchema } from '../shared/auth/access.ts'
-import { flag, httpUrl, networks, originUrl, repositoryPatterns, wholeNumber } from '../shared/config/rules.ts'
+import {
+  flag,
+  httpUrl,
+  networks,
+  originUrl,
+  repositoryPatterns,
+  sharedSecret,
+  wholeNumber,
+} from '../shared/config/rules.ts'
 import { logLevels } from '../shared/ports/log.ts'
 
 const text = v.pipe(v.string('must be a text'), v.minLength(1, 'must not be empty'))
@@ -17,6 +25,8 @@ const bindingsSchema = v.object({
   BUCKET_ACCESS_KEY_ID: v.optional(text),
   BUCKET_SECRET_ACCESS_KEY: v.optional(text),
   ORIGIN_URL: originUrl,
+  /** The origin's `edge.key`. */
+  EDGE_KEY: v.optional(sharedSecret),
   ACCESS_ANONYMOUS: accessRulesSchema.entries.anonymous,
   ACCESS_USERS: accessRulesSchema.entries.users,
   ACCESS_RULES: accessRulesSchema.entries.rules,

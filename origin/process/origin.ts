@@ -16,6 +16,7 @@ import { accessAt, bucketFolder, keepFetchedMs, tlsFiles, uploadExpiryMs, upload
 import type { Config } from '../config/schema.ts'
 import { openAccounts } from './accounts.ts'
 import { startAuthentication } from './authentication.ts'
+import { openEdgeWord } from './edge-key.ts'
 import { startIpfs } from './ipfs.ts'
 import { openBucket } from './open-bucket.ts'
 import { measuredAt, serve } from './serve.ts'
@@ -39,6 +40,7 @@ export async function startOrigin(config: Config): Promise<Running> {
   const accounts = await openAccounts(config, log)
   const auth = await startAuthentication({ config, access, bucket, accounts })
   const publicUploads = await startPublicUploads(config)
+  const edgeWord = await openEdgeWord(config)
   const viewDeps = { bucket, access, clock: systemClock, keepFetchedMs: keepFetchedMs(config) }
   const pushBlob = metrics?.uploads.of(sessions) ?? sessions
   const app = createOriginApp({
@@ -64,12 +66,18 @@ export async function startOrigin(config: Config): Promise<Running> {
     },
     requestTimeoutMs: config.origin.request_timeout_ms,
   })
-  const serving = await serve({ config, fetch: app.fetch, address: config.origin.listen, measured, log, tls }).catch(
-    async (error: unknown) => {
-      await ipfs.stop()
-      throw error
-    },
-  )
+  const serving = await serve({
+    config,
+    fetch: app.fetch,
+    address: config.origin.listen,
+    measured,
+    log,
+    tls,
+    edgeWord,
+  }).catch(async (error: unknown) => {
+    await ipfs.stop()
+    throw error
+  })
   const { url } = serving
   log.info('ready', { url, metrics: serving.metricsUrl, ipfs: ipfs.addresses.join(',') || undefined })
   const expiry = readOnly
