@@ -2,7 +2,7 @@
 // workerd: real processes, real HTTP.
 
 import { afterAll, beforeAll, describe } from 'vitest'
-import { faces } from '../support/ways-in.ts'
+import { stackFaces } from '../support/faces.ts'
 import { startStack, type Stack } from '../support/stack.ts'
 import { contentNamesSuite } from './content-names.suite.ts'
 import { contentSuite } from './content.suite.ts'
@@ -12,7 +12,7 @@ import { pushManifestsSuite } from './push-manifests.suite.ts'
 import { refusalsSuite } from './refusals.suite.ts'
 
 const overHttp = 'the edge on Node that reads the bucket over HTTP'
-const waysIn: readonly (typeof faces)[number][] = [...faces, [overHttp, 'node', ({ edgeUrl }) => edgeUrl]]
+const waysIn: readonly (typeof stackFaces)[number][] = [...stackFaces, [overHttp, 'node', ({ edgeUrl }) => edgeUrl]]
 
 describe.each(waysIn)('%s', (name, runtime, face) => {
   let stack: Stack

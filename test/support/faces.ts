@@ -1,4 +1,5 @@
-// One registry with every face that pulls can come to, over one bucket: the origin, an edge on Node and one in workerd.
+// Every face that pulls can come to: the origin, an edge on Node and one in workerd. All of them of one registry over one
+// bucket, or each by itself.
 
 import { blobsSent, watchBlobTraffic } from './blob-traffic.ts'
 import {
@@ -6,6 +7,7 @@ import {
   type EdgeRuntime,
   type LogLine,
   type Part,
+  type Stack,
   peakMemoryMib,
   startPart,
   temporaryFolder,
@@ -21,6 +23,14 @@ export function slugOf(face: Face): string {
   return face.replaceAll(' ', '-').toLowerCase()
 }
 
+/** For suites that start a registry for each: what it is called, the edge to start the stack with, and its URL there. */
+export const stackFaces: readonly (readonly [string, EdgeRuntime, (stack: Stack) => string])[] = [
+  ['the origin', 'node', ({ originUrl }) => originUrl],
+  ['the edge on Node', 'node', ({ edgeUrl }) => edgeUrl],
+  ['the edge in workerd', 'workerd', ({ edgeUrl }) => edgeUrl],
+]
+
+/** One registry at every face. */
 export interface Faces {
   readonly url: (face: Face) => string
   readonly dataFolder: string
