@@ -4,10 +4,10 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type OciErrorCode, ociErrorCodes } from '../../shared/protocol/errors.ts'
-import { stackFaces } from '../support/faces.ts'
+import { stackFaces } from '../support/faces/faces.ts'
 import { manifestText, ociManifestType, pushImage, startUpload, withDigest } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
-import { ociCode } from '../support/raw-http.ts'
+import { ociCode } from '../support/http/raw-http.ts'
 import { filesIn } from '../support/registry-content.ts'
 import { type Stack, startStack } from '../support/stack.ts'
 

@@ -3,10 +3,10 @@
 
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { stackFaces } from '../support/faces.ts'
+import { stackFaces } from '../support/faces/faces.ts'
 import { manifestText, ociIndexType, ociManifestType, pushImage, putManifest } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
-import { ociCode } from '../support/raw-http.ts'
+import { ociCode } from '../support/http/raw-http.ts'
 import { filesIn } from '../support/registry-content.ts'
 import { type Stack, startStack } from '../support/stack.ts'
 

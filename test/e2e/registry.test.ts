@@ -2,7 +2,7 @@
 // workerd: real processes, real HTTP.
 
 import { afterAll, beforeAll, describe } from 'vitest'
-import { stackFaces } from '../support/faces.ts'
+import { stackFaces } from '../support/faces/faces.ts'
 import { startStack, type Stack } from '../support/stack.ts'
 import { contentNamesSuite } from './content-names.suite.ts'
 import { contentSuite } from './content.suite.ts'

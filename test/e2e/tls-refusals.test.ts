@@ -6,9 +6,9 @@ import { type AddressInfo } from 'node:net'
 import { createServer as createTlsServer } from 'node:https'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { type Authority, createAuthority, type IssuedCertificate } from '../support/certificates.ts'
+import { type Authority, createAuthority, type IssuedCertificate } from '../support/http/certificates.ts'
 import { anyPorts, startPart, temporaryFolder } from '../support/stack.ts'
-import { connectTls, statusOn, tlsOptions } from '../support/tls.ts'
+import { connectTls, statusOn, tlsOptions } from '../support/http/tls.ts'
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let authority: Authority

@@ -3,9 +3,9 @@
 import { copyFile, mkdir, rename, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { type Authority, createAuthority, type IssuedCertificate } from '../support/certificates.ts'
+import { type Authority, createAuthority, type IssuedCertificate } from '../support/http/certificates.ts'
 import { anyPorts, eventually, type Part, startPart, startStack, temporaryFolder } from '../support/stack.ts'
-import { connectTls, serialOf, shownSerial, statusOn, tlsOptions } from '../support/tls.ts'
+import { connectTls, serialOf, shownSerial, statusOn, tlsOptions } from '../support/http/tls.ts'
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let authority: Authority

@@ -5,10 +5,10 @@ import { copyFile, mkdir } from 'node:fs/promises'
 import { connect as connectPlain } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Authority, createAuthority, type IssuedCertificate } from '../support/certificates.ts'
+import { type Authority, createAuthority, type IssuedCertificate } from '../support/http/certificates.ts'
 import { describeWith, runClient } from '../support/clients/programs.ts'
 import { makeImage, type TestImage } from '../support/image.ts'
-import { layoutDigest, readImage } from '../support/oci-layout.ts'
+import { layoutDigest, readImage } from '../support/clients/oci-layout.ts'
 import {
   anyPorts,
   eventually,
@@ -18,7 +18,7 @@ import {
   startStack,
   temporaryFolder,
 } from '../support/stack.ts'
-import { connectTls, shownSerial, statusOn, tlsOptions } from '../support/tls.ts'
+import { connectTls, shownSerial, statusOn, tlsOptions } from '../support/http/tls.ts'
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let authority: Authority

@@ -7,7 +7,7 @@ import { systemClock } from '../../origin/process/system-ports.ts'
 import type { Wait } from '../../shared/ports/bucket.ts'
 import type { Clock } from '../../shared/ports/clock.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
-import { type Fault, startFaultyProxy } from '../support/faulty-proxy.ts'
+import { type Fault, startFaultyProxy } from '../support/ipfs/faulty-proxy.ts'
 import { eventually } from '../support/stack.ts'
 import {
   describeBehindProxy,

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import type { ContentFile } from '../../shared/ports/content-store.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
-import { testFile, testImage } from '../support/content.ts'
+import { testFile, testImage } from '../support/ipfs/content.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 import { randomBytes } from '../support/image.ts'
 import { eventually } from '../support/stack.ts'

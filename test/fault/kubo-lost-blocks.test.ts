@@ -3,7 +3,7 @@
 import { CID } from 'multiformats/cid'
 import { expect, test } from 'vitest'
 import type { ContentImage } from '../../shared/ports/content-store.ts'
-import { testFile } from '../support/content.ts'
+import { testFile } from '../support/ipfs/content.ts'
 import { randomBytes } from '../support/image.ts'
 import {
   describeBehindProxy,

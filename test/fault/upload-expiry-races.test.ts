@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createFsUploads } from '../../origin/upload/fs-uploads.ts'
 import type { Uploads } from '../../shared/ports/uploads.ts'
-import { crashing } from '../support/crashing.ts'
+import { crashing } from '../support/bucket/crashing.ts'
 import { eventually } from '../support/stack.ts'
 import { sha256 } from '../unit/arbitraries.ts'
 import {
@@ -14,7 +14,7 @@ import {
   name,
   startExpiringUploads,
   wait,
-} from '../support/expiring-uploads.ts'
+} from '../support/bucket/expiring-uploads.ts'
 
 let expiring: ExpiringUploads
 

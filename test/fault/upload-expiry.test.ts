@@ -15,7 +15,7 @@ import {
   name,
   startExpiringUploads,
   wait,
-} from '../support/expiring-uploads.ts'
+} from '../support/bucket/expiring-uploads.ts'
 
 let expiring: ExpiringUploads
 

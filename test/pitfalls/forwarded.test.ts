@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ociError, pushImage } from '../support/http-client.ts'
 import { eventually, type LogLine, type Stack, startStack } from '../support/stack.ts'
-import { stackFaces } from '../support/faces.ts'
+import { stackFaces } from '../support/faces/faces.ts'
 
 describe.each(stackFaces)('at %s', (name, runtime, face) => {
   const part = name === 'the origin' ? 'origin' : 'edge'

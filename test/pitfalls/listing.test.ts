@@ -1,7 +1,7 @@
 // Pitfalls of lists and of the order of pushes, by their numbers.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { stackFaces } from '../support/faces.ts'
+import { stackFaces } from '../support/faces/faces.ts'
 import { manifestText, ociManifestType, pushBlob, pushImage, putManifest } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
 import { type Stack, startStack } from '../support/stack.ts'

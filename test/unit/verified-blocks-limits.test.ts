@@ -11,7 +11,7 @@ import { UnusableContent } from '../../shared/ipfs/content-errors.ts'
 import { cidText } from '../../shared/ipfs/cid.ts'
 import type { Cid } from '../../shared/protocol/cid.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
-import { addFile, type Blocks, collect, fixedSize } from '../support/dag.ts'
+import { addFile, type Blocks, collect, fixedSize } from '../support/ipfs/dag.ts'
 import { randomBytes } from '../support/image.ts'
 import { fileNode, honest, lying, named, readerOf, readFile, sourceOf, wait } from '../support/ipfs/memory-sources.ts'
 

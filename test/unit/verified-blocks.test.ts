@@ -5,7 +5,7 @@ import { encode } from '@ipld/dag-pb'
 import { UnixFS } from 'ipfs-unixfs'
 import { describe, expect, test } from 'vitest'
 import { UnusableContent } from '../../shared/ipfs/content-errors.ts'
-import { addDirectory, addFile, balanced, type Blocks, fixedSize, trickle } from '../support/dag.ts'
+import { addDirectory, addFile, balanced, type Blocks, fixedSize, trickle } from '../support/ipfs/dag.ts'
 import { randomBytes, sha256 as digestOf } from '../support/image.ts'
 import { honest, named, readerOf, readFile, wait } from '../support/ipfs/memory-sources.ts'
 

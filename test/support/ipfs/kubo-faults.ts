@@ -10,10 +10,10 @@ import type { ContentStore } from '../../../shared/ports/content-store.ts'
 import type { Cid } from '../../../shared/protocol/cid.ts'
 import { UpstreamError } from '../../../shared/protocol/errors.ts'
 import { describeWith } from '../clients/programs.ts'
-import { testFile, testImage } from '../content.ts'
-import { type FaultyProxy, startFaultyProxy } from '../faulty-proxy.ts'
+import { testFile, testImage } from './content.ts'
+import { type FaultyProxy, startFaultyProxy } from './faulty-proxy.ts'
 import { randomBytes } from '../image.ts'
-import { type Kubo, startKubo } from '../kubo.ts'
+import { type Kubo, startKubo } from './kubo.ts'
 
 export const wait: Wait = { signal: new AbortController().signal }
 

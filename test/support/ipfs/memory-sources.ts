@@ -11,7 +11,7 @@ import type { BlockSource } from '../../../shared/ports/block-source.ts'
 import type { Wait } from '../../../shared/ports/bucket.ts'
 import type { Cid } from '../../../shared/protocol/cid.ts'
 import { UpstreamError } from '../../../shared/protocol/errors.ts'
-import { type Blocks } from '../dag.ts'
+import { type Blocks } from './dag.ts'
 import { createFakeClock } from '../fake-clock.ts'
 import { silentLog } from '../silent-log.ts'
 

@@ -1,6 +1,6 @@
 // The requests of the table: every route, method, identity, place and spelling.
 
-import { type Route, routeMethods } from '../../../shared/http/routes.ts'
+import { type Route, routeMethods } from '../../../../shared/http/routes.ts'
 import { type Call, rows, type Target } from './routes.ts'
 import { type Expected, expected, identities, type Identity, type Place, places } from './policy.ts'
 import { spellings } from './spellings.ts'

@@ -1,12 +1,12 @@
 // Authentication with a key made for a test, for apps in this process.
 
 import { generateKeyPair } from 'jose'
-import type { TokenAccess } from '../../shared/auth/caller.ts'
-import { createTokenService, type IssuingAuthentication } from '../../shared/auth/token-service.ts'
-import { createTokenSigner, createTokenVerifier } from '../../shared/auth/token.ts'
-import type { Clock } from '../../shared/ports/clock.ts'
-import { systemRandom } from '../../origin/process/system-ports.ts'
-import type { RepositoryName } from '../../shared/protocol/names.ts'
+import type { TokenAccess } from '../../../shared/auth/caller.ts'
+import { createTokenService, type IssuingAuthentication } from '../../../shared/auth/token-service.ts'
+import { createTokenSigner, createTokenVerifier } from '../../../shared/auth/token.ts'
+import type { Clock } from '../../../shared/ports/clock.ts'
+import { systemRandom } from '../../../origin/process/system-ports.ts'
+import type { RepositoryName } from '../../../shared/protocol/names.ts'
 
 export interface OwnAuthentication {
   readonly auth: IssuingAuthentication

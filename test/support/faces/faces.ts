@@ -1,7 +1,7 @@
 // Every face that pulls can come to: the origin, an edge on Node and one in workerd. All of them of one registry over one
 // bucket, or each by itself.
 
-import { blobsSent, watchBlobTraffic } from './blob-traffic.ts'
+import { blobsSent, watchBlobTraffic } from '../blob-traffic.ts'
 import {
   anyPorts,
   type EdgeRuntime,
@@ -12,7 +12,7 @@ import {
   startPart,
   temporaryFolder,
   withChildren,
-} from './stack.ts'
+} from '../stack.ts'
 
 export const faceNames = ['origin', 'edge on Node', 'edge in workerd'] as const
 

@@ -1,8 +1,8 @@
 // Files and images as a content store takes them; the reference implementation of UnixFS names the files.
 
-import { directoryOf } from '../../shared/ipfs/directory-shape.ts'
-import type { Wait } from '../../shared/ports/bucket.ts'
-import type { Block, ContentFile, ContentImage } from '../../shared/ports/content-store.ts'
+import { directoryOf } from '../../../shared/ipfs/directory-shape.ts'
+import type { Wait } from '../../../shared/ports/bucket.ts'
+import type { Block, ContentFile, ContentImage } from '../../../shared/ports/content-store.ts'
 import { makeFile, rawBlock } from './dag.ts'
 
 export interface TestFile extends ContentFile {

@@ -4,7 +4,7 @@ import { createHmac } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { exportJWK, exportSPKI, generateKeyPair, importJWK, type JWK, type JWTPayload, SignJWT } from 'jose'
-import type { SigningKey } from '../../shared/auth/token.ts'
+import type { SigningKey } from '../../../shared/auth/token.ts'
 
 type Key = SigningKey['key']
 

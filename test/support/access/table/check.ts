@@ -1,6 +1,6 @@
 // Whether an answer is what the policy says, and what is wrong with it where it is not.
 
-import type { ExactAnswer } from '../exact-request.ts'
+import type { ExactAnswer } from '../../http/exact-request.ts'
 import type { Expected } from './policy.ts'
 
 /** @param allowedStatus of the answer where it is allowed */

@@ -3,13 +3,13 @@
 
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { hashPassword } from '../../origin/accounts/password-hash.ts'
-import { openTokenKeys } from '../../origin/accounts/token-keys.ts'
-import { defaultService } from '../../shared/auth/access.ts'
-import { createTokenSigner, type TokenSigner } from '../../shared/auth/token.ts'
+import { hashPassword } from '../../../origin/accounts/password-hash.ts'
+import { openTokenKeys } from '../../../origin/accounts/token-keys.ts'
+import { defaultService } from '../../../shared/auth/access.ts'
+import { createTokenSigner, type TokenSigner } from '../../../shared/auth/token.ts'
 import { type Face, faceNames, type Faces, startFaces } from './faces.ts'
-import { createFakeClock } from './fake-clock.ts'
-import { temporaryFolder } from './stack.ts'
+import { createFakeClock } from '../fake-clock.ts'
+import { temporaryFolder } from '../stack.ts'
 
 export const passwords = { alice: 'alice-is-in-the-team', bob: 'bob-is-not' } as const
 

@@ -3,7 +3,7 @@
 
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { temporaryFolder } from './stack.ts'
+import { temporaryFolder } from '../stack.ts'
 
 const run = promisify(execFile)
 

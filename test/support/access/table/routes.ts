@@ -1,8 +1,8 @@
 // A row for every route and each of its methods: a route or a method without one does not compile.
 
-import type { Route, routeMethods } from '../../../shared/http/routes.ts'
-import { ociManifestType } from '../http-client.ts'
-import { sha256 } from '../image.ts'
+import type { Route, routeMethods } from '../../../../shared/http/routes.ts'
+import { ociManifestType } from '../../http-client.ts'
+import { sha256 } from '../../image.ts'
 import type { Need } from './policy.ts'
 
 /** What a path is made of. Everything in it exists, for refusals to be about something. */

@@ -1,6 +1,6 @@
 // Takes content away behind Mirrorball's back, as disks, garbage collectors and people do.
 
-import type { Kubo } from './kubo.ts'
+import type { Kubo } from '../ipfs/kubo.ts'
 
 /** Everything that is pinned or in the mutable file system of a Kubo, and then its garbage: it has nothing left. */
 export async function purgeKubo(kubo: Kubo): Promise<void> {

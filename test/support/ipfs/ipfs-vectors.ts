@@ -1,8 +1,8 @@
 // The vectors of ipfs-vectors.json: content, and the CIDs that every backend has to give it.
 
 import { createCipheriv, createHash } from 'node:crypto'
-import type { Cid } from '../../shared/protocol/cid.ts'
-import { sha256 } from './image.ts'
+import type { Cid } from '../../../shared/protocol/cid.ts'
+import { sha256 } from '../image.ts'
 import vectors from './ipfs-vectors.json' with { type: 'json' }
 
 export interface FileVector {

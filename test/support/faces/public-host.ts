@@ -1,7 +1,7 @@
 // A registry with users whose origin has a host of its own for uploads, beside the edges'.
 
 import { type ClosedFaces, startClosedFaces } from './closed-faces.ts'
-import { type PassingProxy, startPassingProxy } from './passing-proxy.ts'
+import { type PassingProxy, startPassingProxy } from '../http/passing-proxy.ts'
 
 export interface FacesWithPublicHost extends ClosedFaces {
   /** Of the origin, as clients reach it. */

@@ -4,8 +4,8 @@ import { spawn } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { findClient } from './clients/programs.ts'
-import { temporaryFolder } from './stack.ts'
+import { findClient } from '../clients/programs.ts'
+import { temporaryFolder } from '../stack.ts'
 
 export interface Distribution {
   readonly url: string

@@ -1,10 +1,10 @@
 // Users of a registry, each with a personal access token, and what the rules give them.
 
 import { join } from 'node:path'
-import { openTokenFolder } from '../../origin/accounts/token-folder.ts'
-import type { TokenLimit } from '../../shared/ports/accounts.ts'
-import { type Face, type Faces, startFaces } from './faces.ts'
-import { pushImage, type SmallImage } from './http-client.ts'
+import { openTokenFolder } from '../../../origin/accounts/token-folder.ts'
+import type { TokenLimit } from '../../../shared/ports/accounts.ts'
+import { type Face, type Faces, startFaces } from '../faces/faces.ts'
+import { pushImage, type SmallImage } from '../http-client.ts'
 
 /** Everyone pulls what is public; who pushes, deletes and sees `private/**` is said by rules. */
 export const settingsWithUsers = {

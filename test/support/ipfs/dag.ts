@@ -6,10 +6,10 @@ import { UnixFS } from 'ipfs-unixfs'
 import { CID } from 'multiformats/cid'
 import { code as rawCode } from 'multiformats/codecs/raw'
 import { sha256 } from 'multiformats/hashes/sha2'
-import { cidText } from '../../shared/ipfs/cid.ts'
-import type { BlockReader } from '../../shared/ports/block-source.ts'
-import type { Block } from '../../shared/ports/content-store.ts'
-import type { Cid } from '../../shared/protocol/cid.ts'
+import { cidText } from '../../../shared/ipfs/cid.ts'
+import type { BlockReader } from '../../../shared/ports/block-source.ts'
+import type { Block } from '../../../shared/ports/content-store.ts'
+import type { Cid } from '../../../shared/protocol/cid.ts'
 
 /** Blocks by the canonical text of their CIDs, in the order in which they were made. */
 export type Blocks = Map<Cid, Uint8Array>

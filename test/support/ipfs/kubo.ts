@@ -3,9 +3,9 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { create, type KuboRPCClient } from 'kubo-rpc-client'
-import { startDaemon } from './clients/daemon.ts'
-import { runClient } from './clients/programs.ts'
-import { temporaryFolder } from './stack.ts'
+import { startDaemon } from '../clients/daemon.ts'
+import { runClient } from '../clients/programs.ts'
+import { temporaryFolder } from '../stack.ts'
 
 export interface Kubo {
   /** Of the RPC. */

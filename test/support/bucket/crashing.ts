@@ -1,8 +1,8 @@
 // Crashes: wraps what writes, counts each step as two moments, before and after it, and at the chosen moment throws;
 // from then on nothing works any more, as in a process that is gone.
 
-import type { Bucket } from '../../shared/ports/bucket.ts'
-import type { Uploads } from '../../shared/ports/uploads.ts'
+import type { Bucket } from '../../../shared/ports/bucket.ts'
+import type { Uploads } from '../../../shared/ports/uploads.ts'
 
 export class Crash extends Error {
   override readonly name = 'Crash'

@@ -1,6 +1,6 @@
 // Staging of uploads in memory, beside a bucket in memory.
 
-import type { Uploads } from '../../shared/ports/uploads.ts'
+import type { Uploads } from '../../../shared/ports/uploads.ts'
 import type { Objects } from './memory-bucket.ts'
 
 /**

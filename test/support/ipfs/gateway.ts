@@ -5,9 +5,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { varint } from 'multiformats'
 import { CID } from 'multiformats/cid'
-import { cidText } from '../../shared/ipfs/cid.ts'
-import type { Block } from '../../shared/ports/content-store.ts'
-import type { Cid } from '../../shared/protocol/cid.ts'
+import { cidText } from '../../../shared/ipfs/cid.ts'
+import type { Block } from '../../../shared/ports/content-store.ts'
+import type { Cid } from '../../../shared/protocol/cid.ts'
 import type { Blocks } from './dag.ts'
 
 export interface GatewayManners {

@@ -6,9 +6,9 @@ import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { type Client, missingClients } from './clients/programs.ts'
-import type { Kubo } from './kubo.ts'
-import { eventually, temporaryFolder } from './stack.ts'
+import { type Client, missingClients } from '../clients/programs.ts'
+import type { Kubo } from '../ipfs/kubo.ts'
+import { eventually, temporaryFolder } from '../stack.ts'
 
 export interface Disco {
   readonly url: string

@@ -1,7 +1,7 @@
 // The bucket in memory: the second implementation of the port, for tests that need many fresh ones.
 
-import type { Bucket, ListEntry } from '../../shared/ports/bucket.ts'
-import { UpstreamError } from '../../shared/protocol/errors.ts'
+import type { Bucket, ListEntry } from '../../../shared/ports/bucket.ts'
+import { UpstreamError } from '../../../shared/protocol/errors.ts'
 
 /** The objects by key; may be looked into and changed from outside. */
 export type Objects = Map<string, Uint8Array<ArrayBuffer>>
