@@ -5,7 +5,7 @@ import { createFsUploads } from '../../origin/upload/fs-uploads.ts'
 import type { Uploads } from '../../shared/ports/uploads.ts'
 import { crashing } from '../support/bucket/crashing.ts'
 import { eventually } from '../support/stack.ts'
-import { sha256 } from '../unit/arbitraries.ts'
+import { sha256 } from '../support/arbitraries.ts'
 import {
   chunk,
   type ExpiringUploads,

@@ -10,7 +10,7 @@ import type { ManifestCache } from '../../shared/ports/manifest-cache.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
 import { createMemoryBucket, type Objects } from '../support/bucket/memory-bucket.ts'
-import { repository, sha256, tag } from './arbitraries.ts'
+import { repository, sha256, tag } from '../support/arbitraries.ts'
 
 const mediaType = 'application/vnd.oci.image.manifest.v1+json'
 const bytes = new TextEncoder().encode(JSON.stringify({ mediaType }))

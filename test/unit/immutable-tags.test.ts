@@ -12,7 +12,7 @@ import { pushManifest, type PushRules } from '../../shared/registry/push-manifes
 import { ociIndexType } from '../support/http-client.ts'
 import { createMemoryBucket } from '../support/bucket/memory-bucket.ts'
 import { eventually } from '../support/stack.ts'
-import { repository, tag } from './arbitraries.ts'
+import { repository, tag } from '../support/arbitraries.ts'
 
 const name = repository('team/app')
 const v1 = tag('v1')

@@ -11,7 +11,7 @@ import type { RepositoryName } from '../../shared/protocol/names.ts'
 import { listTags } from '../../shared/registry/list-tags.ts'
 import { pageLimit } from '../../shared/registry/page.ts'
 import { createMemoryBucket, type Objects } from '../support/bucket/memory-bucket.ts'
-import { repository, sha256, tag, tags } from './arbitraries.ts'
+import { repository, sha256, tag, tags } from '../support/arbitraries.ts'
 
 const wait: Wait = { signal: new AbortController().signal }
 const name = repository('library/alpine')

@@ -17,7 +17,7 @@ import { createMemoryBucket, type Objects } from '../support/bucket/memory-bucke
 import { createMemoryUploads } from '../support/bucket/memory-uploads.ts'
 import { labelValues, parseMetrics, total } from '../support/http/prometheus-text.ts'
 import { projectFolder } from '../support/stack.ts'
-import { charactersOf, repository, sha256 as digestOf } from './arbitraries.ts'
+import { charactersOf, repository, sha256 as digestOf } from '../support/arbitraries.ts'
 
 const digest = digestOf('some content')
 const wait = { signal: new AbortController().signal }

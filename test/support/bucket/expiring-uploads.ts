@@ -13,7 +13,7 @@ import { startUploadExpiry, type UploadExpiry } from '../../../shared/registry/u
 import { createFakeClock, type FakeClock } from '../fake-clock.ts'
 import { createRecordingLog, type RecordingLog } from '../recording-log.ts'
 import { eventually, temporaryFolder } from '../stack.ts'
-import { repository } from '../../unit/arbitraries.ts'
+import { repository } from '../arbitraries.ts'
 import type { Wait } from '../../../shared/ports/bucket.ts'
 
 export const hourMs = 3600_000

@@ -1,4 +1,4 @@
-// What fast-check draws from in the unit tests, and parsed values for tables. Names are built from the grammar here,
+// What fast-check draws from in tests, and parsed values for tables. Names are built from the grammar here,
 // apart from the parser, so that a parser that takes too little is found as well.
 
 import { createHash } from 'node:crypto'

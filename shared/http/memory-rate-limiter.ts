@@ -1,4 +1,5 @@
-// A rate limiter of token buckets: each key may do as much at once as is allowed in a minute, and goes on at that rate.
+// A rate limiter in memory, by token buckets: each key may do as much at once as is allowed in a minute, and goes on at
+// that rate.
 
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../ports/clock.ts'
@@ -13,7 +14,7 @@ const rememberedKeys = 20_000
  * @param perMinute at least 1
  * @param keys that are remembered; the one that was not heard of for the longest time is forgotten, and begins anew
  */
-export function createTokenBuckets(deps: {
+export function createMemoryRateLimiter(deps: {
   readonly clock: Clock
   readonly perMinute: number
   readonly keys?: number

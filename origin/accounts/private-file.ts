@@ -1,4 +1,4 @@
-// Files that are never seen half written.
+// Files that only their owner may read, and that are never seen half written.
 
 import { randomBytes } from 'node:crypto'
 import { link, mkdir, open, rename, rm } from 'node:fs/promises'
