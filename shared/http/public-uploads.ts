@@ -48,7 +48,7 @@ export async function uploadCaller(
   const { user } = grant
   if (!rightsIn(access, user, name).has('push'))
     throw new OciError('DENIED', `the right to push to ${name} was taken away since this upload began`)
-  const caller: Caller = { user, access: [{ name, granted: ['pull', 'push'], refused: [] }], catalog: false }
+  const caller: Caller = { user, access: [{ name, granted: ['pull', 'push'], refused: [] }], catalog: undefined }
   return authorize(access, auth, client, caller, { kind: 'repository', name, right: 'push' })
 }
 

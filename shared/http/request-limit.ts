@@ -28,7 +28,7 @@ export function createSearchLimit(perMinute: number | undefined, clock: Clock): 
 /** How often a client may show a password or a token that is wrong. Each counts while it is looked at. */
 export interface LoginLimit {
   readonly take: RequestLimit
-  /** It was right. */
+  /** It was right, or nobody could tell. */
   giveBack(client: ClientInfo): void
 }
 

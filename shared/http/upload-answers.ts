@@ -6,9 +6,9 @@ import { type Caller, standing } from '../auth/caller.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
 import { type Digest, parseAlgorithm, parseDigest } from '../protocol/digest.ts'
 import { OciError } from '../protocol/errors.ts'
-import { parseRepositoryName, type RepositoryName } from '../protocol/names.ts'
+import { parseRepositoryName } from '../protocol/names.ts'
 import { parseChunkRange } from '../protocol/range.ts'
-import { mountBlob } from '../registry/mount-blob.ts'
+import { mountBlob, type MountSources } from '../registry/mount-blob.ts'
 import { type Chunk, OutOfOrderChunk, type PushBlob } from '../registry/push-blob.ts'
 import type { Answer } from './answer.ts'
 import { createdAnswer } from './created-answer.ts'
@@ -34,15 +34,9 @@ export async function startUpload(
   const mount = query.get('mount')
   if (mount !== null) {
     const digest = requireDigest(mount)
-    const from = query.get('from')
-    // A `from` that is no name has no blobs: the client gets a session instead, as the spec wants of a failed mount.
-    const source = from === null ? undefined : parseRepositoryName(from)
-    if (
-      (from === null || source !== undefined) &&
-      (await mountBlob(bucket, mayMount(access, caller, source), name, digest, source, wait))
-    ) {
+    const sources = mountSources(access, caller, query.get('from'))
+    if (await mountBlob(bucket, sources, name, digest, wait))
       return createdAnswer(`/v2/${name}/blobs/${digest}`, digest)
-    }
   }
   const whole = query.get('digest')
   if (whole === null) {
@@ -60,9 +54,19 @@ export async function startUpload(
   return createdAnswer(`/v2/${name}/blobs/${digest}`, digest)
 }
 
-/** A mount takes the right to pull from its source; where that is not named, from everywhere. */
-function mayMount(access: AccessRules, caller: Caller, source: RepositoryName | undefined): boolean {
-  return source === undefined ? isAllPublic(access) : standing(access, caller, 'pull', source) === 'granted'
+/**
+ * Where a mount may be made from, `from` or else anywhere: it takes the right to pull there. A right that the token was
+ * not asked for is none. Clients ask for it; those that do not upload the blob, where a 401 would end their push.
+ */
+function mountSources(access: AccessRules, caller: Caller, from: string | null): MountSources {
+  if (from === null && isAllPublic(access)) return 'everywhere'
+  const names = from === null ? caller.access.map(({ name }) => name) : [parseRepositoryName(from)]
+  return (
+    names
+      // What is no name has no blobs: the client gets a session instead, as the spec wants of a failed mount.
+      .filter((name) => name !== undefined)
+      .filter((name) => standing(access, caller, 'pull', name) === 'granted')
+  )
 }
 
 /** GET, PATCH, PUT and DELETE of an open session. */

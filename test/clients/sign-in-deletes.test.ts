@@ -1,4 +1,4 @@
-// Clients that delete, and that list repositories: each asks for a token with what it knows of scopes.
+// Clients that delete: each asks for a token with what it knows of scopes.
 
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -79,17 +79,6 @@ describeWith(names, 'at a registry with users', () => {
       await run(client, ...deletes[client](reference))
 
       expect(await status()).toBe(404)
-    })
-
-    test('crane lists the repositories that its user may pull from', async () => {
-      const name = `team/listed/${slug}`
-      await crane.push(image, faces.at('origin', name))
-      const listed = async () => (await run('crane', 'catalog', faces.host(face), '--insecure')).split('\n')
-
-      await login(face, 'alice')
-      expect(await listed()).toContain(name)
-      await login(face, 'bob')
-      expect(await listed()).not.toContain(name)
     })
   })
 })

@@ -45,7 +45,7 @@ describeWith(neededFor(imageClientNames), 'tokens', () => {
     if (name === undefined) throw new Error('a name is none')
     const signer = await registry.signerAt(Date.now() - agoMs)
     const access = [{ name, granted: ['pull'], refused: [] }] as const
-    return signer.access({ user: 'alice', access, catalog: false }, randomUUID())
+    return signer.access({ user: 'alice', access, catalog: undefined }, randomUUID())
   }
 
   describe.each(faceNames)('at the %s', (face) => {

@@ -143,7 +143,7 @@ test.each(faceNames)(
   },
 )
 
-const reads = new Set(['pull', 'any token', 'nothing', 'no bearer'])
+const reads = new Set(['pull', 'any token', 'the catalog', 'no bearer'])
 
 test.each(faceNames)('at the %s whoever may read does so', async (face) => {
   const allowed = probesOf(targets).filter(

@@ -32,7 +32,7 @@ async function edge(...keys: MadeKey[]) {
   const verifier = createTokenVerifier({ keys: published, service: 'mirrorball', clock })
   const tokenBy = ({ id, key }: MadeKey, service = 'mirrorball') =>
     createTokenSigner({ current: async () => ({ id, key }), service, clock }).access(
-      { user: 'admin', access: [], catalog: false },
+      { user: 'admin', access: [], catalog: undefined },
       'id',
     )
   return {

@@ -37,7 +37,7 @@ export function claimsFor(name: string, changes: JWTPayload = {}): JWTPayload {
     jti: 'forged',
     iat: now,
     exp: now + 300,
-    catalog: true,
+    catalog: ['**'],
     access: [{ name, granted: ['pull', 'push', 'delete'], refused: [] }],
     ...changes,
   }
@@ -138,7 +138,8 @@ export async function forgedTokens(own: OwnKey, name: string): Promise<ReadonlyM
     'a right that nobody knows': access([{ ...one, granted: ['pull', 'root'] }]),
     'rights that are a text': access([{ ...one, granted: 'pull' }]),
     'access 1,000 lists deep': access(Array.from({ length: 1000 }).reduce<unknown[]>((inner) => [inner], [one])),
-    'a catalog that is a text': byOwn({ catalog: 'yes' }),
+    'a catalog that is a text': byOwn({ catalog: '**' }),
+    'a catalog of what is no pattern': byOwn({ catalog: ['(.*)*'] }),
     'claims that are a list': assembled({ ...header, alg: 'ES256' }, [claims], () => signature),
     'no JSON': `${head}.${Buffer.from('{').toString('base64url')}.${signature}`,
     'four parts': `${good}.`,

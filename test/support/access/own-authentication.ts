@@ -31,7 +31,7 @@ export async function ownAuthentication(clock: Clock): Promise<OwnAuthentication
     auth: { service, tokens, issuer },
     async headers(user, name, { granted = [], refused = [] }) {
       const access = [{ name: name as RepositoryName, granted, refused }]
-      return { Authorization: `Bearer ${await signer.access({ user, access, catalog: false }, 'id')}` }
+      return { Authorization: `Bearer ${await signer.access({ user, access, catalog: undefined }, 'id')}` }
     },
   }
 }

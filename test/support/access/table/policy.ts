@@ -27,7 +27,7 @@ export type Place = (typeof places)[number]
 export type Right = 'pull' | 'push' | 'delete'
 
 /** What a route asks for: a right in the repository, or one of the special cases. */
-export type Need = Right | 'any token' | 'nothing' | 'no bearer' | 'a password'
+export type Need = Right | 'any token' | 'the catalog' | 'no bearer' | 'a password'
 
 export type Expected =
   | { readonly kind: 'allowed' }
@@ -61,9 +61,12 @@ export function expected(identity: Identity, need: Need, place: Place, name: str
     if (bad.includes(identity)) return { kind: 'challenge', error: 'invalid_token' }
     return identity === 'no token' ? { kind: 'challenge' } : { kind: 'allowed' }
   }
-  if (need === 'nothing') {
-    if (bad.includes(identity)) return { kind: 'challenge', scope: 'registry:catalog:*', error: 'invalid_token' }
-    return { kind: 'allowed' }
+  if (need === 'the catalog') {
+    const scope = 'registry:catalog:*'
+    if (identity === 'anonymous token') return { kind: 'allowed' }
+    if (identity === 'no token') return { kind: 'challenge', scope }
+    // Nobody here has asked for it.
+    return { kind: 'challenge', scope, error: bad.includes(identity) ? 'invalid_token' : 'insufficient_scope' }
   }
   const scope = `repository:${name}:${need === 'push' ? 'pull,push' : need}`
   if (bad.includes(identity)) return { kind: 'challenge', scope, error: 'invalid_token' }

@@ -90,7 +90,7 @@ export const rows: Rows = {
   },
   catalog: {
     paths: () => ['/v2/_catalog'],
-    calls: { GET: { need: 'nothing', status: 200 }, HEAD: { need: 'nothing', status: 200 } },
+    calls: { GET: { need: 'the catalog', status: 200 }, HEAD: { need: 'the catalog', status: 200 } },
   },
   token: {
     paths: () => ['/token'],
