@@ -10,7 +10,7 @@ import { isInUse, importPublicKey, type PublicKey, publicKeySchema } from '../..
 import { algorithm, type SigningKey, tokenSeconds, type VerifyingKeys } from '../../shared/auth/token.ts'
 import type { Clock } from '../../shared/ports/clock.ts'
 import { keyInFile, type KeyFormat } from './key-file.ts'
-import { replaceFile } from './new-file.ts'
+import { replaceFile } from './private-file.ts'
 
 const privateKeySchema = v.object({ ...publicKeySchema.entries, d: v.string() })
 

@@ -4,7 +4,7 @@ import type { ClientInfo } from '../ports/client-info.ts'
 import type { Clock } from '../ports/clock.ts'
 import { OciError } from '../protocol/errors.ts'
 import { customerNetwork, isLoopbackAddress } from '../protocol/ip-address.ts'
-import { createTokenBuckets } from './token-buckets.ts'
+import { createMemoryRateLimiter } from './memory-rate-limiter.ts'
 
 /** Why a client may not make another request now; undefined where it may. */
 export type RequestLimit = (client: ClientInfo) => OciError | undefined
@@ -49,7 +49,7 @@ function createClientLimit(deps: {
   const { perMinute, unlessSet, what, clock } = deps
   if (perMinute === 0) return { take: () => undefined, giveBack() {} }
   const most = perMinute ?? unlessSet
-  const limiter = createTokenBuckets({ clock, perMinute: most })
+  const limiter = createMemoryRateLimiter({ clock, perMinute: most })
   const isFree = ({ address }: ClientInfo) =>
     address === undefined || (perMinute === undefined && isLoopbackAddress(address))
   return {

@@ -10,7 +10,7 @@ import { referenceAt } from '../support/clients/image-client.ts'
 import { startTool } from '../support/clients/podman-buildah.ts'
 import { startRegctl } from '../support/clients/layout-clients.ts'
 import { describeWith, findClient } from '../support/clients/programs.ts'
-import { type Face, faceNames, type Faces, slugOf, startFaces } from '../support/faces.ts'
+import { type Face, faceNames, type Faces, slugOf, startFaces } from '../support/faces/faces.ts'
 import { temporaryFolder } from '../support/stack.ts'
 
 /** What is built is another thing each time, unless it comes from a cache. */

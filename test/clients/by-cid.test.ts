@@ -14,7 +14,7 @@ import {
 import { describeWith } from '../support/clients/programs.ts'
 import { rootIn } from '../support/http-client.ts'
 import { diffIds, makeImage, type TestImage } from '../support/image.ts'
-import { startKubo, type Kubo } from '../support/kubo.ts'
+import { startKubo, type Kubo } from '../support/ipfs/kubo.ts'
 import { type Part, type Stack, startPart, startStack, temporaryFolder } from '../support/stack.ts'
 
 const mib = 1024 * 1024

@@ -13,7 +13,7 @@ import {
   startClients,
 } from '../support/clients/image-clients.ts'
 import { describeWith } from '../support/clients/programs.ts'
-import { type Faces, startFaces } from '../support/faces.ts'
+import { type Faces, startFaces } from '../support/faces/faces.ts'
 import { diffIds, makeImage, type TestImage } from '../support/image.ts'
 import { eventually, type Stack, startStack, temporaryFolder } from '../support/stack.ts'
 

@@ -12,10 +12,10 @@ import {
 } from '../support/clients/image-clients.ts'
 import { describeWith } from '../support/clients/programs.ts'
 import { says } from '../support/clients/refusals.ts'
-import { passwords, startClosedFaces, type ClosedFaces } from '../support/closed-faces.ts'
-import type { Face } from '../support/faces.ts'
+import { passwords, startClosedFaces, type ClosedFaces } from '../support/faces/closed-faces.ts'
+import type { Face } from '../support/faces/faces.ts'
 import { makeImage, type TestImage } from '../support/image.ts'
-import { type FacesWithPublicHost, startFacesWithPublicHost } from '../support/public-host.ts'
+import { type FacesWithPublicHost, startFacesWithPublicHost } from '../support/faces/public-host.ts'
 import { temporaryFolder } from '../support/stack.ts'
 
 const mb = 1_000_000

@@ -6,7 +6,7 @@ import { type PublishedImage, publishedImage, publishedIndex } from '../support/
 import { type ImageClient, referenceAt } from '../support/clients/image-client.ts'
 import { imageClientNames, imageClients, neededFor } from '../support/clients/image-clients.ts'
 import { describeWith } from '../support/clients/programs.ts'
-import { faceNames, type Faces, startFaces } from '../support/faces.ts'
+import { faceNames, type Faces, startFaces } from '../support/faces/faces.ts'
 import { diffIds, makeImage, makeIndex, type TestImage, type TestIndex } from '../support/image.ts'
 import { temporaryFolder } from '../support/stack.ts'
 

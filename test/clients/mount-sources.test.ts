@@ -8,8 +8,8 @@ import { type ImageClients, neededFor, startClients } from '../support/clients/i
 import { regctlPlainHttp, startCrane } from '../support/clients/layout-clients.ts'
 import { describeWith, runClient } from '../support/clients/programs.ts'
 import { createCredentialFile, type CredentialFile } from '../support/clients/sign-in.ts'
-import { type ClosedFaces, passwords, startClosedFaces } from '../support/closed-faces.ts'
-import { type Face, faceNames, slugOf } from '../support/faces.ts'
+import { type ClosedFaces, passwords, startClosedFaces } from '../support/faces/closed-faces.ts'
+import { type Face, faceNames, slugOf } from '../support/faces/faces.ts'
 import { makeImage, type TestImage } from '../support/image.ts'
 import { temporaryFolder } from '../support/stack.ts'
 

@@ -7,10 +7,10 @@ import type { ImageClient } from '../support/clients/image-client.ts'
 import { type ImageClients, neededFor, startClients } from '../support/clients/image-clients.ts'
 import { describeWith, runClient } from '../support/clients/programs.ts'
 import { createCredentialFile, type CredentialFile } from '../support/clients/sign-in.ts'
-import { type ClosedFaces, passwords, startClosedFaces } from '../support/closed-faces.ts'
-import { type Face, faceNames, slugOf } from '../support/faces.ts'
+import { type ClosedFaces, passwords, startClosedFaces } from '../support/faces/closed-faces.ts'
+import { type Face, faceNames, slugOf } from '../support/faces/faces.ts'
 import { diffIds, makeImage, type TestImage } from '../support/image.ts'
-import { basic, bearer, tokenFrom } from '../support/signed-in.ts'
+import { basic, bearer, tokenFrom } from '../support/access/signed-in.ts'
 import { temporaryFolder } from '../support/stack.ts'
 
 const clientNames = ['docker', 'skopeo', 'crane'] as const

@@ -5,10 +5,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { regctlPlainHttp, startCrane } from '../support/clients/layout-clients.ts'
 import { type Client, describeWith, runClient } from '../support/clients/programs.ts'
 import { createCredentialFile, type CredentialFile } from '../support/clients/sign-in.ts'
-import { type ClosedFaces, passwords, startClosedFaces } from '../support/closed-faces.ts'
-import { type Face, faceNames, slugOf } from '../support/faces.ts'
+import { type ClosedFaces, passwords, startClosedFaces } from '../support/faces/closed-faces.ts'
+import { type Face, faceNames, slugOf } from '../support/faces/faces.ts'
 import { makeImage, type TestImage } from '../support/image.ts'
-import { basic, bearer, tokenFrom } from '../support/signed-in.ts'
+import { basic, bearer, tokenFrom } from '../support/access/signed-in.ts'
 import { temporaryFolder } from '../support/stack.ts'
 
 /** What removes a manifest, with all its tags. */

@@ -6,9 +6,9 @@ import { type ClosedRegistry, startClosedRegistry } from '../support/clients/clo
 import { imageClientNames, neededFor } from '../support/clients/image-clients.ts'
 import { describeWith } from '../support/clients/programs.ts'
 import { says } from '../support/clients/refusals.ts'
-import { passwords } from '../support/closed-faces.ts'
+import { passwords } from '../support/faces/closed-faces.ts'
 import { diffIds } from '../support/image.ts'
-import { basic, tokenFrom } from '../support/signed-in.ts'
+import { basic, tokenFrom } from '../support/access/signed-in.ts'
 
 const edges = ['edge on Node', 'edge in workerd'] as const
 /** Those that can be given an access token; the others ask for one of their own. */

@@ -10,11 +10,11 @@ import { type ClosedRegistry, startClosedRegistry } from '../support/clients/clo
 import { imageClientNames, neededFor } from '../support/clients/image-clients.ts'
 import { describeWith } from '../support/clients/programs.ts'
 import { says } from '../support/clients/refusals.ts'
-import { passwords } from '../support/closed-faces.ts'
-import { faceNames } from '../support/faces.ts'
+import { passwords } from '../support/faces/closed-faces.ts'
+import { faceNames } from '../support/faces/faces.ts'
 import { ociError } from '../support/http-client.ts'
 import { diffIds } from '../support/image.ts'
-import { basic, bearer, tokenFrom } from '../support/signed-in.ts'
+import { basic, bearer, tokenFrom } from '../support/access/signed-in.ts'
 import { linesOf, runVerb } from '../support/verbs.ts'
 
 const edges = ['edge on Node', 'edge in workerd'] as const

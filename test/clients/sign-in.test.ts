@@ -7,8 +7,8 @@ import { type ClosedRegistry, startClosedRegistry } from '../support/clients/clo
 import { imageClientNames, neededFor } from '../support/clients/image-clients.ts'
 import { describeWith } from '../support/clients/programs.ts'
 import { says } from '../support/clients/refusals.ts'
-import { passwords } from '../support/closed-faces.ts'
-import { faceNames, slugOf } from '../support/faces.ts'
+import { passwords } from '../support/faces/closed-faces.ts'
+import { faceNames, slugOf } from '../support/faces/faces.ts'
 import { diffIds } from '../support/image.ts'
 
 describeWith(neededFor(imageClientNames), 'at a registry with users', () => {

@@ -12,9 +12,9 @@ import {
   startClients,
 } from '../support/clients/image-clients.ts'
 import { describeWith } from '../support/clients/programs.ts'
-import { type ClosedFaces, passwords, startClosedFaces } from '../support/closed-faces.ts'
+import { type ClosedFaces, passwords, startClosedFaces } from '../support/faces/closed-faces.ts'
 import { type Answered, type EndingTokens, startEndingTokens } from '../support/ending-tokens.ts'
-import { faceNames, slugOf } from '../support/faces.ts'
+import { faceNames, slugOf } from '../support/faces/faces.ts'
 import { diffIds, makeImage, type TestImage } from '../support/image.ts'
 import { temporaryFolder } from '../support/stack.ts'
 

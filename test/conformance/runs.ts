@@ -1,7 +1,7 @@
 // Which runs of the suite there are: every face of the registry, however blobs get from it to clients.
 
 import { suiteVersions, type SuiteVersion } from '../support/conformance.ts'
-import type { Face } from '../support/faces.ts'
+import type { Face } from '../support/faces/faces.ts'
 
 /** A registry, and what its runs push. */
 export interface Setup {

@@ -6,7 +6,7 @@ import { CID } from 'multiformats/cid'
 import { describe, expect, test } from 'vitest'
 import { cidText, rawCid } from '../../shared/ipfs/cid.ts'
 import type { Block } from '../../shared/ports/content-store.ts'
-import { carHeader, type GatewayManners, lengthOf } from '../support/gateway.ts'
+import { carHeader, type GatewayManners, lengthOf } from '../support/ipfs/gateway.ts'
 import { randomBytes, sha256 } from '../support/image.ts'
 import {
   content,

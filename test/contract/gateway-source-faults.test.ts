@@ -5,7 +5,7 @@ import type { ServerResponse } from 'node:http'
 import { type Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
-import { type GatewayManners, startGateway } from '../support/gateway.ts'
+import { type GatewayManners, startGateway } from '../support/ipfs/gateway.ts'
 import { sha256 } from '../support/image.ts'
 import {
   blocks,

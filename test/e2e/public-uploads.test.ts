@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { randomKey } from '../../origin/accounts/random-key.ts'
 import { createUploadCapabilities } from '../../shared/auth/upload-capability.ts'
 import type { RepositoryName } from '../../shared/protocol/names.ts'
-import { passwords } from '../support/closed-faces.ts'
+import { passwords } from '../support/faces/closed-faces.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 import {
   locationOf,
@@ -18,8 +18,8 @@ import {
   ociManifestType,
 } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
-import { type FacesWithPublicHost, startFacesWithPublicHost } from '../support/public-host.ts'
-import { basic, bearer, tokenFrom } from '../support/signed-in.ts'
+import { type FacesWithPublicHost, startFacesWithPublicHost } from '../support/faces/public-host.ts'
+import { basic, bearer, tokenFrom } from '../support/access/signed-in.ts'
 
 const name = 'team/app'
 const scope = [`repository:${name}:pull,push`]

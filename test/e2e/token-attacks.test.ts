@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { openTokenFolder } from '../../origin/accounts/token-folder.ts'
 import type { Right } from '../../shared/protocol/rights.ts'
-import { faceNames, type Faces, startFaces } from '../support/faces.ts'
-import { claimsFor, forgedTokens, ownKey, signed } from '../support/forged-tokens.ts'
+import { faceNames, type Faces, startFaces } from '../support/faces/faces.ts'
+import { claimsFor, forgedTokens, ownKey, signed } from '../support/access/forged-tokens.ts'
 import {
   manifestText,
   ociError,
@@ -18,7 +18,7 @@ import {
   withDigest,
 } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
-import { openConnection, parseAnswers } from '../support/raw-http.ts'
+import { openConnection, parseAnswers } from '../support/http/raw-http.ts'
 import { filesIn } from '../support/registry-content.ts'
 import {
   basic,
@@ -28,7 +28,7 @@ import {
   signIn,
   type TokenDocument,
   tokenFrom,
-} from '../support/signed-in.ts'
+} from '../support/access/signed-in.ts'
 
 let faces: Faces
 let image: SmallImage

@@ -1,8 +1,8 @@
 // Requests to the token service that are not as they should be, at every face.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { faceNames, type Faces, startFaces } from '../support/faces.ts'
-import { basic, makePersonalToken, settingsWithUsers, type TokenDocument } from '../support/signed-in.ts'
+import { faceNames, type Faces, startFaces } from '../support/faces/faces.ts'
+import { basic, makePersonalToken, settingsWithUsers, type TokenDocument } from '../support/access/signed-in.ts'
 
 let faces: Faces
 const secrets = new Map<string, string>()

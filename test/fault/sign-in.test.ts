@@ -4,7 +4,7 @@ import { mkdir, rename, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ociError } from '../support/http-client.ts'
-import { basic, makePersonalToken, settingsWithUsers } from '../support/signed-in.ts'
+import { basic, makePersonalToken, settingsWithUsers } from '../support/access/signed-in.ts'
 import { anyPorts, type Part, startPart, temporaryFolder } from '../support/stack.ts'
 
 describe('while the accounts cannot be read', () => {

@@ -7,8 +7,8 @@ import { referenceAt } from '../support/clients/image-client.ts'
 import { type ImageClients, neededFor, startClients } from '../support/clients/image-clients.ts'
 import { missingClients } from '../support/clients/programs.ts'
 import { diffIds, makeImage, makeIndex, type TestImage } from '../support/image.ts'
-import { type Kubo, startKubo } from '../support/kubo.ts'
-import { purgeKubo } from '../support/purge.ts'
+import { type Kubo, startKubo } from '../support/ipfs/kubo.ts'
+import { purgeKubo } from '../support/bucket/purge.ts'
 import { startStack, type Stack, temporaryFolder } from '../support/stack.ts'
 
 const names = ['skopeo', 'crane'] as const

@@ -1,7 +1,7 @@
 // Pitfalls of working together with clients, by their numbers, where users sign in.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { faceNames } from '../support/faces.ts'
+import { faceNames } from '../support/faces/faces.ts'
 import {
   locationOf,
   manifestText,
@@ -19,7 +19,7 @@ import {
   makePersonalToken,
   startFacesWithUsers,
   tokenFrom,
-} from '../support/signed-in.ts'
+} from '../support/access/signed-in.ts'
 
 let faces: FacesWithUsers
 let image: SmallImage

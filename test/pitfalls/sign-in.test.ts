@@ -4,7 +4,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { faceNames } from '../support/faces.ts'
+import { faceNames } from '../support/faces/faces.ts'
 import { pushImage, type SmallImage, startUpload } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
 import { filesIn, lookAtFilesIn } from '../support/registry-content.ts'
@@ -16,7 +16,7 @@ import {
   makePersonalToken,
   startFacesWithUsers,
   tokenFrom,
-} from '../support/signed-in.ts'
+} from '../support/access/signed-in.ts'
 
 let faces: FacesWithUsers
 let image: SmallImage

@@ -9,8 +9,8 @@ import type { Log } from '../../shared/ports/log.ts'
 import type { ManifestCache } from '../../shared/ports/manifest-cache.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
-import { createMemoryBucket, type Objects } from '../support/memory-bucket.ts'
-import { repository, sha256, tag } from './arbitraries.ts'
+import { createMemoryBucket, type Objects } from '../support/bucket/memory-bucket.ts'
+import { repository, sha256, tag } from '../support/arbitraries.ts'
 
 const mediaType = 'application/vnd.oci.image.manifest.v1+json'
 const bytes = new TextEncoder().encode(JSON.stringify({ mediaType }))

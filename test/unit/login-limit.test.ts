@@ -6,7 +6,7 @@ import { createLoginLimit } from '../../shared/http/request-limit.ts'
 import { tokenAnswer } from '../../shared/http/token-answer.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
-import { basic } from '../support/signed-in.ts'
+import { basic } from '../support/access/signed-in.ts'
 
 const good: TokenAnswer = { token: 'good', expiresInSeconds: 300, refreshToken: undefined }
 const client = { address: '192.0.2.7', scheme: 'http', host: 'r' } as const

@@ -6,8 +6,8 @@ import { createPublishedKeys, importPublicKey, type PublicKey, publishKeys } fro
 import { clockToleranceSeconds, createTokenSigner, createTokenVerifier, tokenSeconds } from '../../shared/auth/token.ts'
 import { unhurried } from '../../shared/ports/unhurried.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
-import { claimsFor, signed } from '../support/forged-tokens.ts'
-import { createMemoryBucket } from '../support/memory-bucket.ts'
+import { claimsFor, signed } from '../support/access/forged-tokens.ts'
+import { createMemoryBucket } from '../support/bucket/memory-bucket.ts'
 import { silentLog } from '../support/silent-log.ts'
 
 /** An origin's key, and its public half as it is published. */

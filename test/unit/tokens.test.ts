@@ -6,8 +6,8 @@ import type { Account } from '../../shared/ports/accounts.ts'
 import type { Bucket } from '../../shared/ports/bucket.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
-import { createMemoryBucket } from '../support/memory-bucket.ts'
-import { bucketTimeoutMs, tokenWorld } from '../support/tokens.ts'
+import { createMemoryBucket } from '../support/bucket/memory-bucket.ts'
+import { bucketTimeoutMs, tokenWorld } from '../support/access/tokens.ts'
 
 const rules: AccessRules = {
   anonymous: 'pull',

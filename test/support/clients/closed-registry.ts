@@ -2,7 +2,7 @@
 // repository and in a private one.
 
 import { join } from 'node:path'
-import { type ClosedFaces, passwords, startClosedFaces } from '../closed-faces.ts'
+import { type ClosedFaces, passwords, startClosedFaces } from '../faces/closed-faces.ts'
 import { makeImage, type TestImage } from '../image.ts'
 import { temporaryFolder } from '../stack.ts'
 import { type ImageClientName, imageClientNames, type ImageClients, startClients } from './image-clients.ts'
