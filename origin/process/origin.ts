@@ -9,7 +9,7 @@ import { startUploadExpiry } from '../../shared/registry/upload-expiry.ts'
 import { folderReadable, folderWritable } from '../bucket/folder-checks.ts'
 import { createFsUploads } from '../upload/fs-uploads.ts'
 import { nodeHasher } from '../upload/node-hasher.ts'
-import { accessAt, bucketFolder, keepFetchedMs, tlsFiles } from '../config/addresses.ts'
+import { accessRules, bucketFolder, keepFetchedMs, tlsFiles } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
 import { openAccounts } from './accounts.ts'
 import { startAuthentication } from './authentication.ts'
@@ -20,7 +20,7 @@ import type { Running } from './service.ts'
 import { createLog, systemClock, systemRandom } from './system-ports.ts'
 
 export async function startOrigin(config: Config): Promise<Running> {
-  const access = accessAt(config, 'origin.listen', config.origin.listen)
+  const access = accessRules(config)
   const tls = tlsFiles(config)
   const log = createLog('origin', config.log.level)
   const folder = bucketFolder(config)
@@ -34,7 +34,7 @@ export async function startOrigin(config: Config): Promise<Running> {
   const { publisher, fetcher } = ipfs
   const sessions = createPushBlob({ bucket, uploads, hasher: nodeHasher, random: systemRandom, publisher })
   const accounts = await openAccounts(config, log)
-  const auth = await startAuthentication({ config, access, bucket, accounts })
+  const { auth, publish } = await startAuthentication({ config, access, bucket, accounts, log })
   const viewDeps = { bucket, access, clock: systemClock, keepFetchedMs: keepFetchedMs(config) }
   const pushBlob = metrics?.uploads.of(sessions) ?? sessions
   const app = createOriginApp({
@@ -65,6 +65,11 @@ export async function startOrigin(config: Config): Promise<Running> {
       throw error
     },
   )
+  // Only now: an origin that finds its address taken must not tell edges what to do.
+  await publish().catch(async (error: unknown) => {
+    await Promise.all([serving.stop(), ipfs.stop()])
+    throw error
+  })
   const { url } = serving
   log.info('ready', { url, metrics: serving.metricsUrl, ipfs: ipfs.addresses.join(',') || undefined })
   const expiry = readOnly

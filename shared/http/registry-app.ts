@@ -2,9 +2,10 @@
 
 import { Hono } from 'hono'
 import type { AccessRules } from '../auth/access.ts'
-import { type Authentication, callerOf } from '../auth/authentication.ts'
+import { callerOf } from '../auth/authentication.ts'
 import { authorize, scopesFor } from '../auth/authorize.ts'
 import { anonymousCaller, type Caller } from '../auth/caller.ts'
+import type { CurrentPolicy, Policy } from '../auth/policy.ts'
 import type { ClientBindings, ClientInfo } from '../ports/client-info.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
@@ -30,6 +31,8 @@ export interface RegistryRequest {
   readonly method: string
   readonly route: Route
   readonly caller: Caller
+  /** By which it was allowed, and is decided to its end. */
+  readonly access: AccessRules
   readonly query: URLSearchParams
   /** Sent by the client if it is one an id can be, else made here; goes into the log and on to the origin. */
   readonly id: string
@@ -44,9 +47,8 @@ export interface FrameDeps {
   readonly log: Log
   readonly clock: Clock
   readonly random: Random
-  readonly access: AccessRules
-  /** Undefined where nobody can sign in. */
-  readonly auth: Authentication | undefined
+  /** Asked once a request. */
+  readonly policy: CurrentPolicy
   /** What `/readyz` looks at. */
   readonly checks: readonly ReadinessCheck[]
   /** Where somebody counts. */
@@ -81,19 +83,22 @@ export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryReq
       if (excess !== undefined) throw excess
       const route = parseRoute(method, path)
       logged.route = route
-      const caller = await admit(deps, request, client, route)
+      const inBackground = (work: Promise<unknown>) => {
+        const safe = work.catch((error: unknown) => log.warn('background work failed', { id }, error))
+        waitUntil(context, safe)
+      }
+      const policy = await deps.policy({ signal: request.signal }, inBackground)
+      const caller = await admit(policy, request, client, route)
       const registryRequest: RegistryRequest = {
         request,
         method,
         route,
         caller,
+        access: policy.access,
         query: new URLSearchParams(query),
         id,
         client,
-        inBackground: (work) => {
-          const safe = work.catch((error: unknown) => log.warn('background work failed', { id }, error))
-          waitUntil(context, safe)
-        },
+        inBackground,
         tier: 'none',
       }
       answer = await handle(registryRequest)
@@ -129,7 +134,7 @@ export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryReq
 }
 
 /** Who sent a request, where they may do what it wants. */
-async function admit({ access, auth }: FrameDeps, request: Request, client: ClientInfo, route: Route): Promise<Caller> {
+async function admit({ access, auth }: Policy, request: Request, client: ClientInfo, route: Route): Promise<Caller> {
   const wanted = wantedBy(request.method, route)
   if (wanted === undefined) {
     if (auth === undefined) throw noSuchPath()
