@@ -63,7 +63,7 @@ export const configSchema = section({
     anonymous: v.pipe(
       v.optional(accessRulesSchema.entries.anonymous),
       v.description(
-        'What everyone may do: `none`, `pull`, or `push` as well. On loopback and without users `push` unless set; else it must be set.',
+        'What everyone may do: `none`, `pull`, or `push` as well. While origin and edge listen on loopback, and without users, `push` unless set; else it must be set.',
       ),
       v.examples(['pull']),
     ),
@@ -88,7 +88,7 @@ export const configSchema = section({
     ),
     service: v.pipe(
       v.optional(v.unwrap(accessRulesSchema.entries.service), defaultService),
-      v.description('Name of the registry in tokens and challenges; the same at origin and edges.'),
+      v.description('Name of the registry in tokens and challenges.'),
     ),
     fetch: v.pipe(
       v.optional(flag),
