@@ -17,6 +17,7 @@ import { createConsoleLog } from './console-log.ts'
 import { createKvAccessCopy } from './kv-access-copy.ts'
 import { createKvCache } from './kv-cache.ts'
 import { createR2Bucket } from './r2-bucket.ts'
+import { relayBody } from './relay-body.ts'
 
 /** Milliseconds until a KV read is given up and the bucket asked. */
 const cacheTimeoutMs = 2000
@@ -65,6 +66,7 @@ export function composeEdge(config: WorkerConfig): RegistryApp {
       timeoutMs: config.ORIGIN_TIMEOUT_MS,
       clock,
       fetch: boundFetch,
+      relayBody,
     }),
     bucketTimeoutMs: config.BUCKET_TIMEOUT_MS,
   })

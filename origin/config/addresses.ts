@@ -23,6 +23,11 @@ export function tokenKeyFile(config: Config): string {
   return join(config.data_dir, 'accounts', 'token-key.json')
 }
 
+/** Where the key of the URLs is by which clients of edges upload to the origin. */
+export function uploadKeyFile(config: Config): string {
+  return join(config.data_dir, 'accounts', 'upload-key')
+}
+
 /** Where the identity of the embedded IPFS node is. */
 export function swarmKeyFile(config: Config): string {
   return join(config.data_dir, 'accounts', 'ipfs-key')
@@ -139,4 +144,9 @@ export function isLoopback({ host }: ListenAddress): boolean {
 /** Milliseconds for which an image that came by its CID is kept after it was last asked for. */
 export function keepFetchedMs(config: Config): number {
   return config.ipfs.keep_fetched_days * 24 * 3600_000
+}
+
+/** Milliseconds after which an upload that nobody went on with ends. */
+export function uploadExpiryMs(config: Config): number {
+  return config.push.upload_expiry_hours * 3600_000
 }

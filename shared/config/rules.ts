@@ -22,7 +22,7 @@ const originMessage = 'must be an http(s) URL with a host and no path, e.g. http
 export const originUrl = v.config(
   v.pipe(
     v.string(originMessage),
-    v.regex(/^https?:\/\/[^/\s?#]+$/, originMessage),
+    v.regex(/^https?:\/\/[^/\s?#@]+$/, originMessage),
     v.check((text) => URL.canParse(text), originMessage),
   ),
   { abortPipeEarly: true },

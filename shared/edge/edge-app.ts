@@ -2,6 +2,7 @@
 // docs/request-handling.md numbers the rules.
 
 import type { AccessRules } from '../auth/access.ts'
+import { anonymousCaller } from '../auth/caller.ts'
 import { blobKey } from '../layout/keys.ts'
 import type { BucketReader, Wait } from '../ports/bucket.ts'
 import { deadline } from '../ports/clock.ts'
@@ -18,6 +19,7 @@ import { blobAnswer, manifestAnswer } from '../http/content-answer.ts'
 import { anonymousTokenAnswer, asksAnonymously } from '../http/token-answer.ts'
 import { versionAnswer } from '../http/json-answer.ts'
 import { listAnswer } from '../http/list-answers.ts'
+import { publicHost, uploadHostHeader } from '../http/public-uploads.ts'
 import { createRegistryApp, type FrameDeps, type RegistryApp, type RegistryRequest } from '../http/registry-app.ts'
 import { rightFor, type RouteOf } from '../http/routes.ts'
 import type { FoundManifest } from './cached-manifests.ts'
@@ -42,7 +44,9 @@ interface RequestDeps extends EdgeDeps, EdgeFinders {
 }
 
 export function createEdgeApp(deps: EdgeDeps): RegistryApp {
-  return createRegistryApp(deps, async (request) => {
+  // The origin, which gave the capability out, says what it is worth.
+  const uploadCaller = async () => anonymousCaller
+  return createRegistryApp({ ...deps, uploadCaller }, async (request) => {
     const expired = () => new UpstreamError('bucket', `no answer within ${deps.bucketTimeoutMs} ms`)
     const limit = deadline(deps.clock, deps.bucketTimeoutMs, request.request.signal, expired)
     try {
@@ -75,14 +79,24 @@ async function answer(deps: RequestDeps, request: RegistryRequest, wait: Wait): 
       request.tier = 'bucket'
       return listAnswer({ ...deps, caller: request.caller }, method, route, request.query, wait)
     case 'uploads':
+      return beginUpload(deps, request)
     case 'upload':
       return askOrigin(deps, request)
   }
 }
 
-async function askOrigin(deps: EdgeDeps, request: RegistryRequest): Promise<Answer> {
+async function askOrigin(
+  deps: EdgeDeps,
+  request: RegistryRequest,
+  headers?: Readonly<Record<string, string>>,
+): Promise<Answer> {
   request.tier = 'origin'
-  return deps.origin.ask(request.request, request.id, request.client)
+  return deps.origin.ask(request.request, request.id, request.client, headers)
+}
+
+/** The bytes go to the origin themselves, where it has a host for that. */
+function beginUpload(deps: EdgeDeps, request: RegistryRequest): Promise<Answer> {
+  return askOrigin(deps, request, { [uploadHostHeader]: publicHost })
 }
 
 /** Here a delete is seen at once; other edges remember the blob for a minute at most. */

@@ -16,7 +16,8 @@ import { OciError, UpstreamError } from '../protocol/errors.ts'
 import { type Answer, toResponse, withHeaders } from './answer.ts'
 import { clientInfo } from './client-info.ts'
 import { createHealth } from './health.ts'
-import { noSuchPath, parseRoute, type Route, wantedBy } from './routes.ts'
+import { capabilityParameter } from './public-uploads.ts'
+import { noSuchPath, parseRoute, type Route, type RouteOf, wantedBy } from './routes.ts'
 import type { RequestLimit } from './request-limit.ts'
 import { errorAnswer } from './write-error.ts'
 
@@ -34,6 +35,8 @@ export interface RegistryRequest {
   /** By which it was allowed, and is decided to its end. */
   readonly access: AccessRules
   readonly query: URLSearchParams
+  /** Of an upload's URL, and good, where that is what admitted the request. */
+  readonly capability: string | undefined
   /** Sent by the client if it is one an id can be, else made here; goes into the log and on to the origin. */
   readonly id: string
   readonly client: ClientInfo
@@ -53,6 +56,13 @@ export interface FrameDeps {
   readonly checks: readonly ReadinessCheck[]
   /** Where somebody counts. */
   readonly observer?: RequestObserver | undefined
+  /**
+   * Who goes on with an upload by the capability in its URL; rejects with OciError where it is not good. Undefined where
+   * no such URLs are given out: they are like any other then.
+   */
+  readonly uploadCaller?:
+    | ((upload: RouteOf<'upload'>, capability: string, client: ClientInfo) => Promise<Caller>)
+    | undefined
   /** How many requests a client may make; undefined: any number. */
   readonly requestLimit?: RequestLimit | undefined
 }
@@ -67,7 +77,7 @@ export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryReq
   app.all('*', async (context) => {
     const request = context.req.raw
     const method = request.method
-    const { path, query } = splitUrl(request.url)
+    const { path, search } = splitUrl(request.url)
     const probed = health(method, path)
     if (probed !== undefined) return toResponse(await probed)
     const started = clock.now()
@@ -83,19 +93,21 @@ export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryReq
       if (excess !== undefined) throw excess
       const route = parseRoute(method, path)
       logged.route = route
+      const query = new URLSearchParams(search)
       const inBackground = (work: Promise<unknown>) => {
         const safe = work.catch((error: unknown) => log.warn('background work failed', { id }, error))
         waitUntil(context, safe)
       }
       const policy = await deps.policy({ signal: request.signal }, inBackground)
-      const caller = await admit(policy, request, client, route)
+      const { caller, capability } = await admit(deps, policy, request, client, route, query)
       const registryRequest: RegistryRequest = {
         request,
         method,
         route,
         caller,
         access: policy.access,
-        query: new URLSearchParams(query),
+        query,
+        capability,
         id,
         client,
         inBackground,
@@ -134,14 +146,25 @@ export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryReq
 }
 
 /** Who sent a request, where they may do what it wants. */
-async function admit({ access, auth }: Policy, request: Request, client: ClientInfo, route: Route): Promise<Caller> {
+async function admit(
+  { uploadCaller }: FrameDeps,
+  { access, auth }: Policy,
+  request: Request,
+  client: ClientInfo,
+  route: Route,
+  query: URLSearchParams,
+): Promise<{ readonly caller: Caller; readonly capability?: string }> {
+  const capability = route.kind === 'upload' ? query.get(capabilityParameter) : null
+  // It alone decides: clients send what they have for the host where they began, or nothing.
+  if (route.kind === 'upload' && capability !== null && uploadCaller !== undefined)
+    return { caller: await uploadCaller(route, capability, client), capability }
   const wanted = wantedBy(request.method, route)
   if (wanted === undefined) {
     if (auth === undefined) throw noSuchPath()
-    return anonymousCaller
+    return { caller: anonymousCaller }
   }
   const caller = auth && (await callerOf(auth, request, client, scopesFor(wanted), { signal: request.signal }))
-  return authorize(access, auth, client, caller, wanted)
+  return { caller: authorize(access, auth, client, caller, wanted) }
 }
 
 /** Nobody reads this answer; its status tells the log that the fault was not ours (499, as nginx writes it). */
@@ -164,13 +187,13 @@ function requestId(request: Request, random: Random): string {
 }
 
 /** Path and query as they were sent: `new URL` would rewrite `..` and percent-encoding before the parser sees them. */
-function splitUrl(url: string): { path: string; query: string } {
+function splitUrl(url: string): { path: string; search: string } {
   const pathStart = url.indexOf('/', url.indexOf('://') + 3)
   const pathAndQuery = pathStart === -1 ? '/' : url.slice(pathStart)
   const mark = pathAndQuery.indexOf('?')
   return mark === -1
-    ? { path: pathAndQuery, query: '' }
-    : { path: pathAndQuery.slice(0, mark), query: pathAndQuery.slice(mark) }
+    ? { path: pathAndQuery, search: '' }
+    : { path: pathAndQuery.slice(0, mark), search: pathAndQuery.slice(mark) }
 }
 
 /** On Workers the runtime has to be told of work that outlives the answer; on Node it simply goes on. */

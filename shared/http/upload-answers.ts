@@ -12,6 +12,7 @@ import { mountBlob } from '../registry/mount-blob.ts'
 import { type Chunk, OutOfOrderChunk, type PushBlob } from '../registry/push-blob.ts'
 import type { Answer } from './answer.ts'
 import { createdAnswer } from './created-answer.ts'
+import { type PublicUploads, publicHost, publicUploadUrl, uploadHostHeader, uploadPath } from './public-uploads.ts'
 import type { RegistryRequest } from './registry-app.ts'
 import { digestInvalid, type RouteOf } from './routes.ts'
 
@@ -19,11 +20,13 @@ export interface UploadDeps {
   readonly bucket: Bucket
   readonly access: AccessRules
   readonly pushBlob: PushBlob
+  /** Undefined: an upload goes on where it was begun. */
+  readonly publicUploads?: PublicUploads | undefined
 }
 
 /** POST: opens a session, mounts a blob, or takes a whole blob at once. */
 export async function startUpload(
-  { bucket, access, pushBlob }: UploadDeps,
+  { bucket, access, pushBlob, publicUploads }: UploadDeps,
   { request, query, caller }: RegistryRequest,
   { name }: RouteOf<'uploads'>,
   wait: Wait,
@@ -42,8 +45,16 @@ export async function startUpload(
     }
   }
   const whole = query.get('digest')
-  if (whole === null)
-    return sessionAnswer(202, name, await pushBlob.start({ name, user: caller.user }, hintedAlgorithm(query), wait), 0)
+  if (whole === null) {
+    const owner = { name, user: caller.user }
+    const id = await pushBlob.start(owner, hintedAlgorithm(query), wait)
+    const isBegunByEdge = request.headers.get(uploadHostHeader) === publicHost
+    const location =
+      publicUploads !== undefined && isBegunByEdge
+        ? await publicUploadUrl(publicUploads, { ...owner, id })
+        : uploadPath({ name, id }, undefined)
+    return sessionAnswer(202, id, location, 0)
+  }
   const digest = requireDigest(whole)
   await pushBlob.whole({ name, user: caller.user }, digest, chunkOf(request), wait)
   return createdAnswer(`/v2/${name}/blobs/${digest}`, digest)
@@ -57,15 +68,16 @@ function mayMount(access: AccessRules, caller: Caller, source: RepositoryName | 
 /** GET, PATCH, PUT and DELETE of an open session. */
 export async function useUpload(
   pushBlob: PushBlob,
-  { request, method, query, caller }: RegistryRequest,
+  { request, method, query, caller, capability }: RegistryRequest,
   { name, id }: RouteOf<'upload'>,
   wait: Wait,
 ): Promise<Answer> {
   const owner = { name, user: caller.user }
+  const location = uploadPath({ name, id }, capability)
   try {
     switch (method) {
       case 'PATCH':
-        return sessionAnswer(202, name, id, await pushBlob.append(owner, id, chunkOf(request), wait))
+        return sessionAnswer(202, id, location, await pushBlob.append(owner, id, chunkOf(request), wait))
       case 'PUT': {
         const digest = requireDigest(query.get('digest') ?? '')
         await pushBlob.finish(owner, id, digest, chunkOf(request), wait)
@@ -75,13 +87,13 @@ export async function useUpload(
         await pushBlob.cancel(owner, id, wait)
         return { status: 204, headers: { 'Cache-Control': 'no-store' }, body: null }
       default:
-        return sessionAnswer(204, name, id, await pushBlob.status(owner, id, wait))
+        return sessionAnswer(204, id, location, await pushBlob.status(owner, id, wait))
     }
   } catch (error) {
     if (!(error instanceof OutOfOrderChunk)) throw error
     throw new OciError(error.code, error.detail, {
       status: error.status,
-      headers: sessionHeaders(name, id, error.sizeBytes),
+      headers: sessionHeaders(id, location, error.sizeBytes),
     })
   }
 }
@@ -115,18 +127,18 @@ function hintedAlgorithm(query: URLSearchParams) {
   return algorithm
 }
 
-function sessionAnswer(status: number, name: RepositoryName, id: string, sizeBytes: number): Answer {
+function sessionAnswer(status: number, id: string, location: string, sizeBytes: number): Answer {
   const length: Record<string, string> = status === 204 ? {} : { 'Content-Length': '0' }
   return {
     status,
-    headers: { ...sessionHeaders(name, id, sizeBytes), ...length, 'Cache-Control': 'no-store' },
+    headers: { ...sessionHeaders(id, location, sizeBytes), ...length, 'Cache-Control': 'no-store' },
     body: null,
   }
 }
 
-function sessionHeaders(name: RepositoryName, id: string, sizeBytes: number): Record<string, string> {
+function sessionHeaders(id: string, location: string, sizeBytes: number): Record<string, string> {
   return {
-    Location: `/v2/${name}/blobs/uploads/${id}`,
+    Location: location,
     // Inclusive, so an empty session has no true form; clients know 0-0 from other registries.
     Range: `0-${Math.max(0, sizeBytes - 1)}`,
     'Docker-Upload-UUID': id,

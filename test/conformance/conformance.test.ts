@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hashPassword } from '../../origin/accounts/password-hash.ts'
 import { missingSuite, runSuite, suiteCommit, type SuiteResult } from '../support/conformance.ts'
-import { type Faces, startFaces } from '../support/faces.ts'
+import { type Faces, slugOf, startFaces } from '../support/faces.ts'
 import { type PassingProxy, startPassingProxy } from '../support/passing-proxy.ts'
 import { temporaryFolder } from '../support/stack.ts'
 import { expectedOf, foundIn } from './not-passed.ts'
@@ -92,7 +92,7 @@ async function startRegistry({ bucket, sparse, users }: Setup): Promise<Registry
 }
 
 async function runAt(faces: Faces, { face, blobs, version, sparse, users }: Run): Promise<SuiteResult> {
-  const repositories = `${face.replaceAll(' ', '-').toLowerCase()}/${blobs}/${version}`
+  const repositories = `${slugOf(face)}/${blobs}/${version}`
   const run = { url: faces.url(face), version, sparse, repositories, ...(users ? { login } : {}) }
   if (face === 'origin' || blobs === 'redirected') return runSuite(run)
   // Who came by a name that is not loopback gets blobs from the edge itself, as the bucket is on loopback.

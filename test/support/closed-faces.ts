@@ -18,6 +18,8 @@ const rules = [{ repositories: ['team/**'], users: ['alice', 'ci'], rights: ['pu
 export interface ClosedFaces extends Faces {
   /** HOST:PORT. */
   readonly host: (face: Face) => string
+  /** HOST:PORT/NAME:latest. */
+  readonly at: (face: Face, name: string) => string
   /** Signs with the origin's own key, at a time of one's choice, milliseconds since 1970. */
   readonly signerAt: (nowMs: number) => Promise<TokenSigner>
   /** Requests that were answered with a fault of the registry, of which there are none; all of them once it has ended. */
@@ -37,9 +39,11 @@ export async function startClosedFaces(settings: Readonly<Record<string, string>
     'access-rules': JSON.stringify(rules),
     ...settings,
   })
+  const host = (face: Face) => new URL(faces.url(face)).host
   return {
     ...faces,
-    host: (face) => new URL(faces.url(face)).host,
+    host,
+    at: (face, name) => `${host(face)}/${name}:latest`,
     async signerAt(nowMs) {
       const clock = createFakeClock(nowMs)
       const keys = await openTokenKeys(join(faces.dataFolder, 'accounts', 'token-key.json'), clock)

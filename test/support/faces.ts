@@ -1,11 +1,25 @@
 // One registry with every face that pulls can come to, over one bucket: the origin, an edge on Node and one in workerd.
 
 import { blobsSent, watchBlobTraffic } from './blob-traffic.ts'
-import { anyPorts, type EdgeRuntime, type LogLine, type Part, startPart, temporaryFolder } from './stack.ts'
+import {
+  anyPorts,
+  type EdgeRuntime,
+  type LogLine,
+  type Part,
+  peakMemoryMib,
+  startPart,
+  temporaryFolder,
+  withChildren,
+} from './stack.ts'
 
 export const faceNames = ['origin', 'edge on Node', 'edge in workerd'] as const
 
 export type Face = (typeof faceNames)[number]
+
+/** A face as a component of a repository's name, for tests that push the same at each. */
+export function slugOf(face: Face): string {
+  return face.replaceAll(' ', '-').toLowerCase()
+}
 
 export interface Faces {
   readonly url: (face: Face) => string
@@ -20,6 +34,8 @@ export interface Faces {
    */
   readonly watchBlobs: (face: Face) => () => readonly string[]
   readonly log: (face: Face) => readonly LogLine[]
+  /** Greatest memory in MiB that a face has held so far: all its processes together. */
+  readonly peakMemoryMib: (face: Face) => Promise<number>
   /** Ends one face alone. */
   readonly end: (face: Face) => Promise<void>
   readonly stop: () => Promise<void>
@@ -69,6 +85,10 @@ export async function startFaces(
         }
       },
       log: (face) => parts[face].log,
+      async peakMemoryMib(face) {
+        const peaks = (await withChildren(parts[face].child.pid ?? 0)).map(peakMemoryMib)
+        return (await Promise.all(peaks)).reduce((sum, each) => sum + each, 0)
+      },
       async end(face) {
         await parts[face].stop()
       },

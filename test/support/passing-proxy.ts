@@ -2,7 +2,7 @@
 // proxy for clients that are to come by a name of their own, or as an object store that leaves out some header.
 
 import { once } from 'node:events'
-import { createServer, request } from 'node:http'
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 export interface PassingProxy {
@@ -10,12 +10,18 @@ export interface PassingProxy {
   stop(): Promise<void>
 }
 
-/** @param withoutHeader of answers; in lower case */
-export async function startPassingProxy(target: string, withoutHeader?: string): Promise<PassingProxy> {
-  const { hostname, port } = new URL(target)
-  const server = createServer((incoming, outgoing) => {
+/**
+ * @param target may become known later: requests wait for it
+ * @param withoutHeader of answers; in lower case
+ */
+export async function startPassingProxy(
+  target: string | Promise<string>,
+  withoutHeader?: string,
+): Promise<PassingProxy> {
+  const pass = (incoming: IncomingMessage, outgoing: ServerResponse, to: URL) => {
     // A client of an HTTP proxy sends the whole URL.
     const path = (incoming.url ?? '').replace(/^http:\/\/[^/]+/, '')
+    const { hostname, port } = to
     const onward = request({ hostname, port, path, method: incoming.method, headers: incoming.headers })
     onward.on('response', (answer) => {
       const headers = { ...answer.headers }
@@ -27,6 +33,9 @@ export async function startPassingProxy(target: string, withoutHeader?: string):
     incoming.on('error', () => {})
     outgoing.on('close', () => onward.destroy())
     incoming.pipe(onward)
+  }
+  const server = createServer((incoming, outgoing) => {
+    void Promise.resolve(target).then((url) => pass(incoming, outgoing, new URL(url)))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

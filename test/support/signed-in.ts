@@ -3,6 +3,8 @@
 import { join } from 'node:path'
 import { openTokenFolder } from '../../origin/accounts/token-folder.ts'
 import type { TokenLimit } from '../../shared/ports/accounts.ts'
+import { type Face, type Faces, startFaces } from './faces.ts'
+import { pushImage, type SmallImage } from './http-client.ts'
 
 /** Everyone pulls what is public; who pushes, deletes and sees `private/**` is said by rules. */
 export const settingsWithUsers = {
@@ -66,4 +68,25 @@ export async function signIn(
   const secret = await makePersonalToken(dataFolder, user, limits)
   const scopes = names.map((name) => `repository:${name}:pull,push,delete`)
   return (await tokenFrom(base, scopes, basic(user, secret))).token
+}
+
+/** A registry with these users at every face. */
+export interface FacesWithUsers extends Faces {
+  /** `private/app:v1`. */
+  readonly image: SmallImage
+  /** Headers of a user who signed in at a face, for everything in some repositories. */
+  readonly as: (face: Face, user: string, ...names: readonly string[]) => Promise<{ readonly Authorization: string }>
+}
+
+export async function startFacesWithUsers(): Promise<FacesWithUsers> {
+  const faces = await startFaces(settingsWithUsers)
+  const as: FacesWithUsers['as'] = async (face, user, ...names) =>
+    bearer(await signIn(faces.url(face), faces.dataFolder, user, names))
+  try {
+    const admin = await as('origin', 'admin', 'private/app')
+    return { ...faces, as, image: await pushImage(faces.url('origin'), 'private/app', 'v1', 'secret', admin) }
+  } catch (error) {
+    await faces.stop()
+    throw error
+  }
 }

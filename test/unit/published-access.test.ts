@@ -1,6 +1,7 @@
 // The access rules and keys of an edge: when they are read, and what counts while they cannot be.
 
 import { beforeEach, describe, expect, test } from 'vitest'
+import type { AccessRules } from '../../shared/auth/access.ts'
 import type { AccessDocument } from '../../shared/auth/access-document.ts'
 import type { CurrentPolicy } from '../../shared/auth/policy.ts'
 import { accessKnown, createPublishedAccess, type PublishedAccessDeps } from '../../shared/edge/published-access.ts'
@@ -15,10 +16,8 @@ import { createRecordingLog, type RecordingLog } from '../support/recording-log.
 const second = 1000
 const minute = 60 * second
 const timeoutMs = 1000
-const [open, closed] = [
-  { anonymous: 'pull', delete: false },
-  { anonymous: 'none', delete: false, private: ['**'] },
-] as const
+const open = { anonymous: 'pull', delete: false } satisfies AccessRules
+const closed = { anonymous: 'none', delete: false, private: ['**'] } satisfies AccessRules
 
 let clock: FakeClock
 let log: RecordingLog

@@ -22,9 +22,9 @@ function fails(): Promise<never> {
 /** An isolate that has nothing in memory. */
 const newIsolate = (changes: object = {}) => ({ ...env, ...changes })
 
-async function ask(isolate: object, path: string): Promise<Response> {
+async function ask(isolate: object, path: string, method = 'GET'): Promise<Response> {
   const context = createExecutionContext()
-  const response = await worker.fetch(new Request(`http://edge.example${path}`), isolate, context)
+  const response = await worker.fetch(new Request(`http://edge.example${path}`, { method }), isolate, context)
   await waitOnExecutionContext(context)
   return response
 }
@@ -90,9 +90,6 @@ test('rules that nobody made count only where it is said that no other machine r
 
 test('it may be read-only by itself', async () => {
   await publishRules({ anonymous: 'push', delete: true })
-  const context = createExecutionContext()
-  const upload = new Request('http://edge.example/v2/team/app/blobs/uploads/', { method: 'POST' })
-  const answer = await worker.fetch(upload, newIsolate({ ACCESS_READ_ONLY: 'true' }), context)
-  await waitOnExecutionContext(context)
+  const answer = await ask(newIsolate({ ACCESS_READ_ONLY: 'true' }), '/v2/team/app/blobs/uploads/', 'POST')
   expect([answer.status, await answer.text()]).toEqual([405, expect.stringContaining('read-only')])
 })
