@@ -1,6 +1,7 @@
 // Memory, then the shared cache, then the bucket; what is kept fills the caches, and one that fails is served around.
 
 import { beforeEach, describe, expect, test } from 'vitest'
+import type { AccessRules } from '../../shared/auth/access.ts'
 import { type CachedManifests, createCachedManifests } from '../../shared/edge/cached-manifests.ts'
 import { createMemoryCache } from '../../shared/edge/memory-cache.ts'
 import { blobKey } from '../../shared/layout/keys.ts'
