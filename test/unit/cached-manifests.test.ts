@@ -68,7 +68,7 @@ function make(shared: ManifestCache | undefined, closed: readonly string[] = [])
     warn: (message) => void warnings.push(message),
     error: (message) => void warnings.push(message),
   }
-  const access = { anonymous: 'push', delete: true, private: [...closed] } as const
+  const access = { anonymous: 'push', delete: true, private: [...closed] } satisfies AccessRules
   const bucket = createMemoryBucket(objects)
   return createCachedManifests({ bucket, access, memory, shared, clock, log, cacheTimeoutMs })
 }
