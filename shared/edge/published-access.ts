@@ -67,9 +67,9 @@ export function createPublishedAccess(deps: PublishedAccessDeps): CurrentPolicy 
   const keys: VerifyingKeys = {
     async find(id, wait) {
       const now = clock.now()
-      const isKnown = known?.keys.has(id) === true
-      if (known === undefined || now >= dueMs || (!isKnown && now - lookedMs >= unknownMs)) known = await look(wait)
-      const found = known.keys.get(id)
+      const isUnknown = known?.keys.has(id) !== true && now - lookedMs >= unknownMs
+      const last = known === undefined || now >= dueMs || isUnknown ? await look(wait) : known
+      const found = last.keys.get(id)
       return found !== undefined && isInUse(found.published, clock.now()) ? found.key : undefined
     },
   }
@@ -133,9 +133,7 @@ export function createPublishedAccess(deps: PublishedAccessDeps): CurrentPolicy 
     lookedMs = clock.now()
     dueMs = lookedMs + freshMs
     try {
-      const found = await fromBucket(wait)
-      if (copy !== undefined && found.text !== copied) uncopied = found.text
-      return take(found, turn)
+      return take(await fromBucket(wait), turn)
     } catch (error) {
       // Nobody looked, then.
       if (wait.signal.aborted) dueMs = -Infinity
@@ -152,6 +150,7 @@ export function createPublishedAccess(deps: PublishedAccessDeps): CurrentPolicy 
     if (known !== undefined && turn < knownFrom) return known
     knownFrom = turn
     known = found
+    uncopied = copy === undefined || found.text === copied ? undefined : found.text
     return found
   }
 

@@ -105,7 +105,9 @@ describe('an edge', () => {
       },
     }
     const start = clock.now()
-    const policy = edge({ bucket, timeoutMs: 10 * minute })
+    const kept: string[] = []
+    const copy = { read: async () => kept.at(-1), keep: async (text: string) => void kept.push(text) }
+    const policy = edge({ bucket, copy, timeoutMs: 10 * minute })
     await rulesOf(policy)
     clock.advance(minute)
     const slow = rulesOf(policy)
@@ -118,7 +120,10 @@ describe('an edge', () => {
     expect(await quick).toEqual(closed)
     answers[0]?.()
     expect(await slow).toEqual(closed)
-    expect(await rulesOf(policy)).toEqual(closed)
+    const left: Promise<unknown>[] = []
+    expect(await policy({ signal }, (work) => void left.push(work))).toMatchObject({ access: closed })
+    await Promise.all(left)
+    expect(kept).toEqual([expect.stringContaining('"none"')])
   })
 
   test('refuses pushes to everyone where it is set to, whatever the rules say', async () => {
