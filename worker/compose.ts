@@ -1,5 +1,6 @@
 // Puts the worker together: adapters of Workers, decisions of shared/edge.
 
+import { createEdgeWord, type EdgeWord } from '../shared/auth/edge-word.ts'
 import { createEdgeApp } from '../shared/edge/edge-app.ts'
 import { createEdgeFinders } from '../shared/edge/finders.ts'
 import { createHttpBucket } from '../shared/edge/http-bucket.ts'
@@ -67,9 +68,15 @@ export function composeEdge(config: WorkerConfig): RegistryApp {
       clock,
       fetch: boundFetch,
       relayBody,
+      word: edgeWord(config),
     }),
     bucketTimeoutMs: config.BUCKET_TIMEOUT_MS,
   })
+}
+
+/** Without a key the origin sees the worker as the client. */
+function edgeWord({ EDGE_KEY: key }: WorkerConfig): EdgeWord | undefined {
+  return key === undefined ? undefined : createEdgeWord({ key: new TextEncoder().encode(key), clock: workerClock })
 }
 
 /** In workerd, time stands still between waits, so that is how exact this clock is. */

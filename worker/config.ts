@@ -1,7 +1,7 @@
 // What the worker is configured with: bindings and variables of wrangler.toml. All faults are reported at once.
 
 import * as v from 'valibot'
-import { flag, httpUrl, networks, originUrl, wholeNumber } from '../shared/config/rules.ts'
+import { flag, httpUrl, networks, originUrl, sharedSecret, wholeNumber } from '../shared/config/rules.ts'
 import { logLevels } from '../shared/ports/log.ts'
 
 const text = v.pipe(v.string('must be a text'), v.minLength(1, 'must not be empty'))
@@ -16,6 +16,8 @@ const bindingsSchema = v.object({
   BUCKET_ACCESS_KEY_ID: v.optional(text),
   BUCKET_SECRET_ACCESS_KEY: v.optional(text),
   ORIGIN_URL: originUrl,
+  /** The origin's `edge.key`. */
+  EDGE_KEY: v.optional(sharedSecret),
   /** Who may do what comes from the bucket; this edge may refuse more. */
   ACCESS_READ_ONLY: v.optional(flag, false),
   /** Whether it is reached from its own machine alone. */

@@ -28,6 +28,11 @@ export function uploadKeyFile(config: Config): string {
   return join(config.data_dir, 'accounts', 'upload-key')
 }
 
+/** Where the key is by which the origin knows its edges. */
+export function edgeKeyFile(config: Config): string {
+  return join(config.data_dir, 'accounts', 'edge-key')
+}
+
 /** Where the identity of the embedded IPFS node is. */
 export function swarmKeyFile(config: Config): string {
   return join(config.data_dir, 'accounts', 'ipfs-key')

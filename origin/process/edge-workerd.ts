@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline'
 import workerd from 'workerd'
 import { bucketKey } from '../accounts/bucket-key.ts'
 import { bucketKeyFile, bucketUrl, formatAddress, isLoopback, originUrl, tlsFiles } from '../config/addresses.ts'
+import { edgeKey } from './edge-key.ts'
 import { ConfigError } from '../config/config-error.ts'
 import type { Config } from '../config/schema.ts'
 import { buildWorker, compatibilityDate } from './build-worker.ts'
@@ -63,6 +64,7 @@ async function workerVariables(config: Config): Promise<Record<string, string>> 
     ON_LOOPBACK: String(isLoopback(config.edge.listen)),
     IPFS_KEEP_FETCHED_DAYS: String(config.ipfs.keep_fetched_days),
     ORIGIN_URL: originUrl(config),
+    EDGE_KEY: await edgeKey(config),
     BUCKET_URL: bucketUrl(config),
     BUCKET_REGION: config.bucket.region,
     BUCKET_ACCESS_KEY_ID: key.accessKeyId,

@@ -23,6 +23,7 @@ import {
   tlsFiles,
 } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
+import { openEdgeWord } from './edge-key.ts'
 import { startWorkerdEdge } from './edge-workerd.ts'
 import { measuredAt, serve } from './serve.ts'
 import type { Running } from './service.ts'
@@ -77,6 +78,7 @@ async function startNodeEdge(config: Config): Promise<Running> {
       timeoutMs: config.edge.origin_timeout_ms,
       clock: systemClock,
       fetch: await originFetch(config),
+      word: await openEdgeWord(config),
     }),
     bucketTimeoutMs: config.edge.bucket_timeout_ms,
   })

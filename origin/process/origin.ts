@@ -23,6 +23,7 @@ import {
 import type { Config } from '../config/schema.ts'
 import { openAccounts } from './accounts.ts'
 import { startAuthentication } from './authentication.ts'
+import { openEdgeWord } from './edge-key.ts'
 import { startIpfs } from './ipfs.ts'
 import { openBucket } from './open-bucket.ts'
 import { measuredAt, serve } from './serve.ts'
@@ -46,6 +47,7 @@ export async function startOrigin(config: Config): Promise<Running> {
   const accounts = await openAccounts(config, log)
   const { auth, publish } = await startAuthentication({ config, access, bucket, accounts, log })
   const publicUploads = await startPublicUploads(config)
+  const edgeWord = await openEdgeWord(config)
   const viewDeps = { bucket, access, clock: systemClock, keepFetchedMs: keepFetchedMs(config) }
   const pushBlob = metrics?.uploads.of(sessions) ?? sessions
   const app = createOriginApp({
@@ -71,12 +73,18 @@ export async function startOrigin(config: Config): Promise<Running> {
     },
     requestTimeoutMs: config.origin.request_timeout_ms,
   })
-  const serving = await serve({ config, fetch: app.fetch, address: config.origin.listen, measured, log, tls }).catch(
-    async (error: unknown) => {
-      await ipfs.stop()
-      throw error
-    },
-  )
+  const serving = await serve({
+    config,
+    fetch: app.fetch,
+    address: config.origin.listen,
+    measured,
+    log,
+    tls,
+    edgeWord,
+  }).catch(async (error: unknown) => {
+    await ipfs.stop()
+    throw error
+  })
   // Only now: an origin that finds its address taken must not tell edges what to do.
   await publish().catch(async (error: unknown) => {
     await Promise.all([serving.stop(), ipfs.stop()])

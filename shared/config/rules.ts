@@ -38,6 +38,11 @@ export function wholeNumber(least: number, most: number) {
   return v.union([inLimits, v.pipe(v.string(), v.regex(/^\d{1,15}$/), v.toNumber(), inLimits)], message)
 }
 
+const secretMessage = 'must be 32 to 256 printable characters without spaces'
+
+/** Known to two programs, and to nobody else. */
+export const sharedSecret = v.pipe(v.string(secretMessage), v.regex(/^[!-~]{32,256}$/, secretMessage))
+
 /** A yes or no. */
 export const flag = v.pipe(
   v.union([v.boolean(), v.picklist(['true', 'false'])], 'must be true or false'),

@@ -1,5 +1,6 @@
 // Hands a request on to the origin and its answer back, both as streams.
 
+import { type EdgeWord, edgeWordHeader } from '../auth/edge-word.ts'
 import { deadline, type Clock } from '../ports/clock.ts'
 import type { ClientInfo } from '../ports/client-info.ts'
 import type { Fetch } from '../ports/fetch.ts'
@@ -9,7 +10,7 @@ import type { Answer } from '../http/answer.ts'
 export interface OriginClient {
   /**
    * The origin's answer to this very request. Rejects with UpstreamError where there was none in time.
-   * @param client of whom the origin is told; an origin that trusts this edge as a proxy believes it
+   * @param client of whom the origin is told; it believes an edge that has its key, or that it trusts as a proxy
    * @param headers of our own, besides those of the request
    */
   ask(
@@ -36,7 +37,14 @@ const hopByHop = new Set([
 ])
 
 /** By which proxies say whose request they pass on. */
-const forwarding = ['forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-real-ip']
+const forwarding = [
+  edgeWordHeader.toLowerCase(),
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-real-ip',
+]
 
 /**
  * The same bytes as another stream.
@@ -54,6 +62,7 @@ export type RelayBody = (
 ) => ReadableStream<Uint8Array>
 
 /**
+ * @param word by which the origin knows that it is an edge of its own that asks; without it, any client's might
  * @param relayBody as the runtime does it best
  * @param originUrl of the origin, without a path
  * @param timeoutMs longest time in milliseconds without a byte: of the request body, then until the answer begins
@@ -63,9 +72,10 @@ export function createOriginClient(deps: {
   timeoutMs: number
   clock: Clock
   fetch: Fetch
+  word?: EdgeWord | undefined
   relayBody?: RelayBody
 }): OriginClient {
-  const { timeoutMs, clock, relayBody = relayByStream } = deps
+  const { timeoutMs, clock, word, relayBody = relayByStream } = deps
   const origin = new URL(deps.originUrl)
   return {
     async ask(request, requestId, client, own = {}) {
@@ -83,6 +93,7 @@ export function createOriginClient(deps: {
         headers.set('X-Forwarded-For', client.address)
         headers.set('X-Forwarded-Proto', client.scheme)
         headers.set('X-Forwarded-Host', client.host)
+        if (word !== undefined) headers.set(edgeWordHeader, await word.sign(client))
       }
       // fetch would undo a compression, but leave its headers and the length in place.
       headers.set('Accept-Encoding', 'identity')

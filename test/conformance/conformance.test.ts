@@ -69,6 +69,9 @@ const login = { username: 'suite', password: 'the password of the suite' }
 
 async function startRegistry({ bucket, sparse, users }: Setup): Promise<Registry> {
   let front: PassingProxy | undefined
+  // The origin has to be told of the host before it listens.
+  const origin = Promise.withResolvers<string>()
+  const publicHost = users ? await startPassingProxy(origin.promise) : undefined
   const plainBucket = async (bucketUrl: string) => {
     front = await startPassingProxy(bucketUrl, 'docker-content-digest')
     return front.url + new URL(bucketUrl).pathname
@@ -79,13 +82,16 @@ async function startRegistry({ bucket, sparse, users }: Setup): Promise<Registry
   const options = {
     ...(sparse ? { 'push-allow-sparse': 'true' } : {}),
     ...(users ? { 'access-anonymous': 'none', 'access-htpasswd': htpasswd, 'access-delete': 'true' } : {}),
+    ...(publicHost === undefined ? {} : { 'origin-public-url': publicHost.url }),
   }
   const faces = await startFaces(options, bucket === 'plain bucket' ? plainBucket : undefined)
+  origin.resolve(faces.url('origin'))
   return {
     faces,
     async stop() {
       await faces.stop()
       await front?.stop()
+      await publicHost?.stop()
       await folder.remove()
     },
   }

@@ -9,7 +9,7 @@ export interface Setup {
   readonly bucket: 'bucket process' | 'plain bucket'
   /** Whether `push.allow_sparse` is set, and such content is pushed. */
   readonly sparse: boolean
-  /** Whether the registry answers none but users, and the suite signs in as one. */
+  /** Whether the registry answers none but users, and the suite signs in as one. Uploads then go past the edges. */
   readonly users: boolean
 }
 

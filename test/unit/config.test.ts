@@ -24,6 +24,7 @@ const samples: Readonly<Record<string, readonly [string, string]>> = {
   'edge.listen': ['127.0.0.1:5', '127.0.0.1:6'],
   'edge.runtime': ['node', 'workerd'],
   'edge.bucket_access': ['folder', 'http'],
+  'edge.key': ['one-key-of-thirty-two-characters-1', 'another-key-of-thirty-two-character-2'],
   'edge.origin_url': ['http://one.example.com', 'https://two.example.com:8443'],
   'ipfs.backend': ['embedded', 'off'],
   'ipfs.listen': ['/ip4/127.0.0.1/tcp/1', '/ip6/::1/tcp/2'],

@@ -1,7 +1,7 @@
 // The process that serves pulls. What a deployed worker is configured with is in worker/config.ts.
 
 import * as v from 'valibot'
-import { originUrl, wholeNumber } from '../../../shared/config/rules.ts'
+import { originUrl, sharedSecret, wholeNumber } from '../../../shared/config/rules.ts'
 import { listenAddress } from '../rules.ts'
 import { setting } from '../setting.ts'
 import { metricsListen } from './metrics-listen.ts'
@@ -24,6 +24,12 @@ export const edgeSection = v.strictObject({
   origin_url: setting(originUrl, {
     example: 'http://192.0.2.7:1970',
     description: 'Where the edge finds the origin. Default: `origin.listen`, over TLS where `http.tls_cert` is set.',
+  }),
+  key: setting(sharedSecret, {
+    example: '2Vb1rKx0GqkZJt3mYw7cXoPz5NfDh9LsQe4UaBv8TiM',
+    secret: true,
+    description:
+      'Secret by which the origin knows its edges, and believes them whom they ask for: the same at both. Default: the key in the data folder, `accounts/edge-key`; its text is the one for edges on other machines.',
   }),
   memory_cache_mib: setting(wholeNumber(1, 65_536), {
     default: 64,
