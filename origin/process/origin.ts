@@ -12,7 +12,14 @@ import { randomKey } from '../accounts/random-key.ts'
 import { folderReadable, folderWritable } from '../bucket/folder-checks.ts'
 import { createFsUploads } from '../upload/fs-uploads.ts'
 import { nodeHasher } from '../upload/node-hasher.ts'
-import { accessAt, bucketFolder, keepFetchedMs, tlsFiles, uploadExpiryMs, uploadKeyFile } from '../config/addresses.ts'
+import {
+  accessRules,
+  bucketFolder,
+  keepFetchedMs,
+  tlsFiles,
+  uploadExpiryMs,
+  uploadKeyFile,
+} from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
 import { openAccounts } from './accounts.ts'
 import { startAuthentication } from './authentication.ts'
@@ -24,7 +31,7 @@ import type { Running } from './service.ts'
 import { createLog, systemClock, systemRandom } from './system-ports.ts'
 
 export async function startOrigin(config: Config): Promise<Running> {
-  const access = accessAt(config, 'origin.listen', config.origin.listen)
+  const access = accessRules(config)
   const tls = tlsFiles(config)
   const log = createLog('origin', config.log.level)
   const folder = bucketFolder(config)
@@ -38,7 +45,7 @@ export async function startOrigin(config: Config): Promise<Running> {
   const { publisher, fetcher } = ipfs
   const sessions = createPushBlob({ bucket, uploads, hasher: nodeHasher, random: systemRandom, publisher })
   const accounts = await openAccounts(config, log)
-  const auth = await startAuthentication({ config, access, bucket, accounts })
+  const { auth, publish } = await startAuthentication({ config, access, bucket, accounts, log })
   const publicUploads = await startPublicUploads(config)
   const edgeWord = await openEdgeWord(config)
   const viewDeps = { bucket, access, clock: systemClock, keepFetchedMs: keepFetchedMs(config) }
@@ -76,6 +83,11 @@ export async function startOrigin(config: Config): Promise<Running> {
     edgeWord,
   }).catch(async (error: unknown) => {
     await ipfs.stop()
+    throw error
+  })
+  // Only now: an origin that finds its address taken must not tell edges what to do.
+  await publish().catch(async (error: unknown) => {
+    await Promise.all([serving.stop(), ipfs.stop()])
     throw error
   })
   const { url } = serving

@@ -1,6 +1,6 @@
 // The origin's HTTP face: every route answered from the bucket and the staging of uploads.
 
-import { isPublic } from '../auth/access.ts'
+import { type AccessRules, isPublic } from '../auth/access.ts'
 import { standing } from '../auth/caller.ts'
 import type { IssuingAuthentication } from '../auth/token-service.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
@@ -32,7 +32,8 @@ import { noSuchPath, type RouteOf } from './routes.ts'
 import { startUpload, useUpload } from './upload-answers.ts'
 import type { LoginLimit, RequestLimit } from './request-limit.ts'
 
-export interface OriginDeps extends FrameDeps {
+export interface OriginDeps extends Omit<FrameDeps, 'policy'> {
+  readonly access: AccessRules
   readonly bucket: Bucket
   readonly views: Views
   /** Brings what the bucket does not have; undefined where there is nowhere to fetch from. */
@@ -55,7 +56,11 @@ export interface OriginDeps extends FrameDeps {
 const tagsAtOnce = 100
 
 export function createOriginApp(common: OriginDeps): RegistryApp {
-  return createRegistryApp({ ...common, uploadCaller: uploadCallerAt(common) }, async (request) => {
+  // Here the rules are those of the start.
+  const { access, auth } = common
+  const policy = { access, auth }
+  const frame = { ...common, policy: () => policy, uploadCaller: uploadCallerAt(common) }
+  return createRegistryApp(frame, async (request) => {
     const deps = { ...common, fetcher: searchingFor(request.client, common) }
     if (carriesBlob(request)) {
       return answer(deps, request, undefined, { signal: request.request.signal })

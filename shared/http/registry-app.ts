@@ -2,9 +2,10 @@
 
 import { Hono } from 'hono'
 import type { AccessRules } from '../auth/access.ts'
-import { type Authentication, callerOf } from '../auth/authentication.ts'
+import { callerOf } from '../auth/authentication.ts'
 import { authorize, scopesFor } from '../auth/authorize.ts'
 import { anonymousCaller, type Caller } from '../auth/caller.ts'
+import type { CurrentPolicy, Policy } from '../auth/policy.ts'
 import type { ClientBindings, ClientInfo } from '../ports/client-info.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
@@ -31,6 +32,8 @@ export interface RegistryRequest {
   readonly method: string
   readonly route: Route
   readonly caller: Caller
+  /** By which it was allowed, and is decided to its end. */
+  readonly access: AccessRules
   readonly query: URLSearchParams
   /** Of an upload's URL, and good, where that is what admitted the request. */
   readonly capability: string | undefined
@@ -47,9 +50,8 @@ export interface FrameDeps {
   readonly log: Log
   readonly clock: Clock
   readonly random: Random
-  readonly access: AccessRules
-  /** Undefined where nobody can sign in. */
-  readonly auth: Authentication | undefined
+  /** Asked once a request. */
+  readonly policy: CurrentPolicy
   /** What `/readyz` looks at. */
   readonly checks: readonly ReadinessCheck[]
   /** Where somebody counts. */
@@ -92,20 +94,23 @@ export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryReq
       const route = parseRoute(method, path)
       logged.route = route
       const query = new URLSearchParams(search)
-      const { caller, capability } = await admit(deps, request, client, route, query)
+      const inBackground = (work: Promise<unknown>) => {
+        const safe = work.catch((error: unknown) => log.warn('background work failed', { id }, error))
+        waitUntil(context, safe)
+      }
+      const policy = await deps.policy({ signal: request.signal }, inBackground)
+      const { caller, capability } = await admit(deps, policy, request, client, route, query)
       const registryRequest: RegistryRequest = {
         request,
         method,
         route,
         caller,
+        access: policy.access,
         query,
         capability,
         id,
         client,
-        inBackground: (work) => {
-          const safe = work.catch((error: unknown) => log.warn('background work failed', { id }, error))
-          waitUntil(context, safe)
-        },
+        inBackground,
         tier: 'none',
       }
       answer = await handle(registryRequest)
@@ -142,7 +147,8 @@ export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryReq
 
 /** Who sent a request, where they may do what it wants. */
 async function admit(
-  { access, auth, uploadCaller }: FrameDeps,
+  { uploadCaller }: FrameDeps,
+  { access, auth }: Policy,
   request: Request,
   client: ClientInfo,
   route: Route,

@@ -10,7 +10,7 @@ export const accessSection = v.strictObject({
   anonymous: setting(accessRulesSchema.entries.anonymous, {
     example: 'pull',
     description:
-      'What everyone may do: `none`, `pull`, or `push` as well. On loopback and without users `push` unless set; else it must be set.',
+      'What everyone may do: `none`, `pull`, or `push` as well. Without users, and while origin and edge listen on loopback, `push` unless set; else it must be set.',
   }),
   users: setting(accessRulesSchema.entries.users, {
     example: 'push',
@@ -28,17 +28,17 @@ export const accessSection = v.strictObject({
   }),
   service: setting(v.unwrap(accessRulesSchema.entries.service), {
     default: defaultService,
-    description: 'Name of the registry in tokens and challenges; the same at origin and edges.',
+    description: 'Name of the registry in tokens and challenges.',
   }),
   fetch: setting(flag, {
     example: true,
     description:
-      'Whether everyone may pull images of IPFS by their CIDs that were never seen here. On loopback and without users `true` unless set; else `false`.',
+      'Whether everyone may pull images of IPFS by their CIDs that were never seen here. Without users, and while origin and edge listen on loopback, `true` unless set; else `false`.',
   }),
   delete: setting(flag, {
     example: true,
     description:
-      'Whether who may push may delete too: tags, manifests and blobs. On loopback and without users `true` unless set; else `false`.',
+      'Whether who may push may delete too: tags, manifests and blobs. Without users, and while origin and edge listen on loopback, `true` unless set; else `false`.',
   }),
   read_only: setting(flag, {
     default: false,
