@@ -170,7 +170,8 @@ const relayByStream: RelayBody = (body, { onChunk, onBroken }) => {
           controller.enqueue(value)
         }
       },
-      cancel: (reason) => reader.cancel(reason),
+      // Of a body that had broken before, this fails, and nobody waits to hear of it.
+      cancel: (reason) => reader.cancel(reason).catch(() => {}),
     },
     { highWaterMark: 0 },
   )

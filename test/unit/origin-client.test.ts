@@ -166,6 +166,23 @@ describe('an origin', () => {
     expect(sent[0]?.init.signal?.aborted).toBe(true)
   })
 
+  test('is not asked with a body that had broken before, and what is left of that fails nothing else', async () => {
+    let outcome = ''
+    answer = async (init) => {
+      // As a client of HTTP does where the request is off: nobody waits for it.
+      const cancelled = (init.body as ReadableStream<Uint8Array>).cancel()
+      outcome = await cancelled.then(
+        () => 'ended',
+        () => 'failed',
+      )
+      throw new Error('aborted')
+    }
+    const body = new ReadableStream<Uint8Array>({ start: (controller) => controller.error(new Error('broken')) })
+    const request = new Request('http://edge.test/v2/', { method: 'PUT', body, duplex: 'half' })
+    await expect(ask(request)).rejects.toMatchObject({ message: expect.stringContaining('no answer') })
+    expect(outcome).toBe('ended')
+  })
+
   test('has its whole time again with every chunk of an upload', async () => {
     const upload = new TransformStream<Uint8Array<ArrayBuffer>>()
     const client = upload.writable.getWriter()
