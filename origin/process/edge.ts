@@ -10,6 +10,7 @@ import { createSignedLinks } from '../../shared/edge/signed-links.ts'
 import { bucketReadable } from '../../shared/http/health.ts'
 import { createRequestLimit } from '../../shared/http/request-limit.ts'
 import type { Fetch, FetchObject } from '../../shared/ports/fetch.ts'
+import { unhurried } from '../../shared/ports/unhurried.ts'
 import { bucketKey } from '../accounts/bucket-key.ts'
 import { folderReadable } from '../bucket/folder-checks.ts'
 import { createFsBucketReader } from '../bucket/fs-bucket.ts'
@@ -82,6 +83,8 @@ async function startNodeEdge(config: Config): Promise<Running> {
     }),
     bucketTimeoutMs: config.edge.bucket_timeout_ms,
   })
+  // So that nobody has to wait for them, and they are known if the bucket fails from now on.
+  await Promise.resolve(policy(unhurried)).catch((error: unknown) => log.warn('no access rules yet', {}, error))
   const serving = await serve({ config, fetch: app.fetch, address: config.edge.listen, measured, log, tls })
   const { url } = serving
   log.info('ready', { url, runtime: 'node', metrics: serving.metricsUrl })

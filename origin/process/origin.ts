@@ -26,6 +26,7 @@ import { startAuthentication } from './authentication.ts'
 import { openEdgeWord } from './edge-key.ts'
 import { startIpfs } from './ipfs.ts'
 import { openBucket } from './open-bucket.ts'
+import { startRepublishing } from './republish.ts'
 import { measuredAt, serve } from './serve.ts'
 import type { Running } from './service.ts'
 import { createLog, systemClock, systemRandom } from './system-ports.ts'
@@ -102,10 +103,11 @@ export async function startOrigin(config: Config): Promise<Running> {
         expireAfterMs: uploadExpiryMs(config),
         found: metrics?.uploads.found,
       })
+  const republishing = readOnly ? undefined : startRepublishing({ bucket, publish, clock: systemClock, log })
   return {
     url,
     async stop() {
-      await Promise.all([expiry?.stop(), serving.stop()])
+      await Promise.all([expiry?.stop(), republishing?.stop(), serving.stop()])
       await ipfs.stop()
     },
   }
