@@ -1,0 +1,63 @@
+// The bytes of an answer of S3 as a web stream.
+
+import type { Readable } from 'node:stream'
+import type { GetObjectCommandOutput } from '@aws-sdk/client-s3'
+import { deadline } from '../../shared/ports/clock.ts'
+import { orAborted } from '../../shared/ports/or-aborted.ts'
+import { UpstreamError } from '../../shared/protocol/errors.ts'
+import type { S3Connection } from './s3-connection.ts'
+
+/** The body as Node's own stream, which it is outside of browsers. */
+export function readableOf({ Body: body }: GetObjectCommandOutput): Readable {
+  if (body === undefined) throw new UpstreamError('bucket', 'an answer came without a body')
+  return body as Readable
+}
+
+/**
+ * The stream ends in UpstreamError where it breaks off, has not `sizeBytes`, or stands still while somebody waits for it.
+ * @param what was asked for, for messages
+ */
+export function bodyStream(
+  s3: S3Connection,
+  what: string,
+  body: Readable,
+  sizeBytes: number,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const chunks: AsyncIterator<Uint8Array<ArrayBuffer>> = body[Symbol.asyncIterator]()
+  const slow = () => new UpstreamError('bucket', `${what}: no bytes within ${s3.timeoutMs} ms`)
+  let left = sizeBytes
+
+  async function next(): Promise<IteratorResult<Uint8Array<ArrayBuffer>>> {
+    const limit = deadline(s3.clock, s3.timeoutMs, undefined, slow)
+    try {
+      return await orAborted(limit.signal, chunks.next())
+    } catch (error) {
+      if (error instanceof UpstreamError) throw error
+      throw new UpstreamError('bucket', `${what} broke off`, { cause: error })
+    } finally {
+      limit.clear()
+    }
+  }
+
+  return new ReadableStream<Uint8Array<ArrayBuffer>>(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await next()
+          left -= done ? 0 : value.byteLength
+          if (left < 0 || (done && left > 0))
+            throw new UpstreamError('bucket', `${what} has another length than it said`)
+          if (done) controller.close()
+          else controller.enqueue(value)
+        } catch (error) {
+          body.destroy()
+          throw error
+        }
+      },
+      cancel() {
+        body.destroy()
+      },
+    },
+    { highWaterMark: 0 },
+  )
+}
