@@ -1,11 +1,11 @@
-// The bytes of an answer of S3 as a web stream.
+// Bodies: the bytes of an answer of S3 as a web stream, and a stream as what is sent.
 
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import type { GetObjectCommandOutput } from '@aws-sdk/client-s3'
 import { deadline } from '../../shared/ports/clock.ts'
 import { orAborted } from '../../shared/ports/or-aborted.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
-import type { S3Connection } from './s3-connection.ts'
+import { type S3Connection, S3Failure } from './s3-connection.ts'
 
 /** The body as Node's own stream, which it is outside of browsers. */
 export function readableOf({ Body: body }: GetObjectCommandOutput): Readable {
@@ -24,7 +24,8 @@ export function bodyStream(
   sizeBytes: number,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   const chunks: AsyncIterator<Uint8Array<ArrayBuffer>> = body[Symbol.asyncIterator]()
-  const slow = () => new UpstreamError('bucket', `${what}: no bytes within ${s3.timeoutMs} ms`)
+  const broken = (how: string) => new S3Failure(`${what} ${how}`, { code: 'BrokenBody' })
+  const slow = () => broken(`gave no bytes within ${s3.timeoutMs} ms`)
   let left = sizeBytes
 
   async function next(): Promise<IteratorResult<Uint8Array<ArrayBuffer>>> {
@@ -33,7 +34,7 @@ export function bodyStream(
       return await orAborted(limit.signal, chunks.next())
     } catch (error) {
       if (error instanceof UpstreamError) throw error
-      throw new UpstreamError('bucket', `${what} broke off`, { cause: error })
+      throw broken(`broke off: ${String(error)}`)
     } finally {
       limit.clear()
     }
@@ -60,4 +61,25 @@ export function bodyStream(
     },
     { highWaterMark: 0 },
   )
+}
+
+/**
+ * Sends a request with a stream as its body. The library neither hears of the stream's errors nor stops because of them:
+ * they would end the process.
+ */
+export async function sendStream<Result>(
+  source: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+  send: (body: Readable, signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const body = Readable.from(source)
+  const broken = new AbortController()
+  body.on('error', (error) => broken.abort(error))
+  try {
+    return await send(body, AbortSignal.any([signal, broken.signal]))
+  } catch (error) {
+    throw broken.signal.aborted ? broken.signal.reason : error
+  } finally {
+    body.destroy()
+  }
 }

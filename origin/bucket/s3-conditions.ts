@@ -16,11 +16,7 @@ export interface ConditionalWrites {
 }
 
 /** Tries both, on an object of its own. Rejects with UpstreamError where the bucket cannot be written at all. */
-export async function probeConditionalWrites(
-  s3: S3Connection,
-  random: Random,
-  wait: Wait,
-): Promise<ConditionalWrites> {
+export async function probeConditionalWrites(s3: S3Connection, random: Random, wait: Wait): Promise<ConditionalWrites> {
   const key = probeKey(random.uuid())
 
   async function write(condition: { IfNoneMatch?: string; IfMatch?: string }): Promise<string | undefined> {

@@ -91,6 +91,9 @@ const throttled = new Set(['SlowDown', 'SlowDownRead', 'SlowDownWrite', 'TooMany
 /** 4xx answers that another try may not get; `ConditionalRequestConflict`: another writer was faster, and is not done yet. */
 const passing = new Set(['RequestTimeout', 'ConditionalRequestConflict', 'OperationAborted'])
 
+/** The library would print to the console, where there are lines of JSON. */
+const quiet = { debug() {}, info() {}, warn() {}, error() {} }
+
 export function connectS3({ access, clock, timeoutMs }: S3Deps): S3Connection {
   const agent: ConstructorParameters<typeof Agent>[0] = { keepAlive: true, maxSockets: connections }
   const client = new S3Client({
@@ -100,6 +103,7 @@ export function connectS3({ access, clock, timeoutMs }: S3Deps): S3Connection {
     credentials: { accessKeyId: access.accessKeyId, secretAccessKey: access.secretAccessKey },
     // Retried here: the library's pauses cannot be interrupted, and it does not retry a request whose body is a stream.
     maxAttempts: 1,
+    logger: quiet,
     // Not every server knows the newer checksums; the bytes of blobs have their digest.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
@@ -107,8 +111,7 @@ export function connectS3({ access, clock, timeoutMs }: S3Deps): S3Connection {
     followRegionRedirects: false,
     requestHandler: {
       connectionTimeout: connectTimeoutMs,
-      // It would print to the console.
-      logger: { debug() {}, info() {}, warn() {}, error() {} },
+      logger: quiet,
       socketTimeout: 0,
       httpAgent: agent,
       httpsAgent: agent,
@@ -196,7 +199,7 @@ function describe(error: unknown): { status?: number | undefined; code: string; 
 
 function kindOf({ status, code }: S3Failure): 'throttled' | 'broken' | 'final' {
   if (status === 429 || status === 503 || throttled.has(code)) return 'throttled'
-  if (status === undefined || status < 400 || passing.has(code)) return 'broken'
+  if (status === undefined || status < 400 || status === 408 || passing.has(code)) return 'broken'
   return status >= 500 && status !== 501 ? 'broken' : 'final'
 }
 

@@ -1,11 +1,12 @@
 // One piece of an upload on S3: gathered in memory, then written once, under the offset where it begins.
 
 import { createHash } from 'node:crypto'
-import { Readable } from 'node:stream'
 import { HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { uploadKey } from '../../shared/layout/keys.ts'
 import { unhurried } from '../../shared/ports/unhurried.ts'
 import { takenOver } from '../../shared/ports/uploads.ts'
+import { sendStream } from '../bucket/s3-body.ts'
+import { contentHeaders } from '../bucket/s3-bucket.ts'
 import { type S3Connection, S3Failure } from '../bucket/s3-connection.ts'
 
 /** Bytes of memory that a piece takes at once. */
@@ -81,25 +82,19 @@ export async function storePiece(
   const { offset, sizeBytes } = piece
   const key = uploadKey(id, offset)
   const at = { Bucket: s3.bucket, Key: s3.prefix + key }
+  const condition = { ...(conditional ? { IfNoneMatch: '*' } : {}), Metadata: { writer }, ContentLength: sizeBytes }
   const chunks = piece.chunks()
   const signed = piece.sha256()
   const stored = (etag = '') => ({ offset, sizeBytes, etag })
   try {
     const { ETag } = await s3.call(
       `PUT ${key}`,
-      (client, abortSignal) => {
-        const command = new PutObjectCommand({
-          ...at,
-          Body: Readable.from(chunks),
-          ContentLength: sizeBytes,
-          ContentType: 'application/octet-stream',
-          CacheControl: 'no-store',
-          Metadata: { writer },
-          ...(conditional ? { IfNoneMatch: '*' } : {}),
-        })
-        if (signed !== undefined) signWith(command, signed)
-        return client.send(command, { abortSignal })
-      },
+      (client, signal) =>
+        sendStream(chunks, signal, (Body, abortSignal) => {
+          const command = new PutObjectCommand({ ...at, ...contentHeaders(key), ...condition, Body })
+          if (signed !== undefined) signWith(command, signed)
+          return client.send(command, { abortSignal })
+        }),
       unhurried,
       sizeBytes,
     )

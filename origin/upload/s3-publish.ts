@@ -1,12 +1,12 @@
 // Makes the pieces of an upload one object. The server copies them where it can; else the origin reads them and writes
 // parts of equal size, as R2 wants them.
 
-import { Readable } from 'node:stream'
 import { CopyObjectCommand, PutObjectCommand, UploadPartCommand, UploadPartCopyCommand } from '@aws-sdk/client-s3'
 import pMap from 'p-map'
 import { type Key, uploadKey } from '../../shared/layout/keys.ts'
 import type { Wait } from '../../shared/ports/bucket.ts'
 import { takenOver } from '../../shared/ports/uploads.ts'
+import { sendStream } from '../bucket/s3-body.ts'
 import { contentHeaders } from '../bucket/s3-bucket.ts'
 import type { S3Connection } from '../bucket/s3-connection.ts'
 import { type Multipart, type MultipartDeps, publishParts } from './s3-multipart.ts'
@@ -131,10 +131,12 @@ async function rewriteWhole(
   const at = { Bucket: s3.bucket, Key: s3.prefix + key, ...contentHeaders(key), ContentLength: sizeBytes }
   await s3.call(
     `PUT ${key}`,
-    (client, abortSignal) => {
-      const Body = Readable.from(readPieces(s3, id, pieces, { start: 0, end: sizeBytes - 1 }, { signal: abortSignal }))
-      return client.send(new PutObjectCommand({ ...at, Body }), { abortSignal })
-    },
+    (client, signal) =>
+      sendStream(
+        readPieces(s3, id, pieces, { start: 0, end: sizeBytes - 1 }, { signal }),
+        signal,
+        (Body, abortSignal) => client.send(new PutObjectCommand({ ...at, Body }), { abortSignal }),
+      ),
     wait,
     sizeBytes,
   )
@@ -161,10 +163,10 @@ async function rewriteParts(
     }
     const { ETag } = await s3.call(
       `PUT part ${at.PartNumber} of ${key}`,
-      (client, abortSignal) => {
-        const Body = Readable.from(readPieces(s3, id, pieces, range, { signal: abortSignal }))
-        return client.send(new UploadPartCommand({ ...at, Body }), { abortSignal })
-      },
+      (client, signal) =>
+        sendStream(readPieces(s3, id, pieces, range, { signal }), signal, (Body, abortSignal) =>
+          client.send(new UploadPartCommand({ ...at, Body }), { abortSignal }),
+        ),
       wait,
       at.ContentLength,
     )
