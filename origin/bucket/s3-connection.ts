@@ -7,6 +7,7 @@ import { type Clock, deadline } from '../../shared/ports/clock.ts'
 import type { Wait } from '../../shared/ports/bucket.ts'
 import { orAborted } from '../../shared/ports/or-aborted.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
+import { isLoopbackAddress } from '../../shared/protocol/ip-address.ts'
 
 /** Where the bucket is, and whose key opens it. */
 export interface S3Access {
@@ -36,7 +37,7 @@ export interface S3Connection {
   readonly clock: Clock
   /** Milliseconds for a call without bytes; also how long a body may stand still. */
   readonly timeoutMs: number
-  /** Whether bytes travel in the clear, so that a signature has to cover them. */
+  /** Whether somebody on the way could change bytes, so that a signature has to cover them: it costs another hash of each. */
   readonly signsBytes: boolean
 
   /**
@@ -153,7 +154,7 @@ export function connectS3({ access, clock, timeoutMs }: S3Deps): S3Connection {
     prefix: access.prefix ?? '',
     clock,
     timeoutMs,
-    signsBytes: access.endpoint?.startsWith('http:') ?? false,
+    signsBytes: isOpenRoad(access.endpoint),
 
     async call(what, attempt, wait, bytes = 0) {
       const limitMs = Math.ceil(timeoutMs + bytes / slowestBytesPerMs)
@@ -185,6 +186,13 @@ export function connectS3({ access, clock, timeoutMs }: S3Deps): S3Connection {
   }
 }
 
+function isOpenRoad(endpoint: string | undefined): boolean {
+  if (endpoint === undefined) return false
+  const { protocol, hostname } = new URL(endpoint)
+  const isHere = hostname === 'localhost' || isLoopbackAddress(hostname.replace(/^\[|\]$/g, ''))
+  return protocol === 'http:' && !isHere
+}
+
 /** What an error of the library says; undefined where it is none that a server or the network can cause. */
 function describe(error: unknown): { status?: number | undefined; code: string; message: string } | undefined {
   if (!(error instanceof Error)) return undefined
@@ -193,7 +201,8 @@ function describe(error: unknown): { status?: number | undefined; code: string; 
   if ('code' in error && typeof error.code === 'string')
     return { code: error.code, message: error.message === '' ? error.name : error.message }
   // An answer that is not what S3 sends.
-  if ('$metadata' in error || error.name === 'TimeoutError') return { code: error.name, message: error.message }
+  const status = '$metadata' in error ? (error.$metadata as { httpStatusCode?: number }).httpStatusCode : undefined
+  if (status !== undefined || error.name === 'TimeoutError') return { status, code: error.name, message: error.message }
   return undefined
 }
 

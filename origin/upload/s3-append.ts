@@ -2,7 +2,7 @@
 
 import type { Wait } from '../../shared/ports/bucket.ts'
 import type { S3Connection } from '../bucket/s3-connection.ts'
-import { blockBytes, GatheredPiece, type Piece, storePiece, type StorePieceOptions } from './s3-piece.ts'
+import { GatheredPiece, type Piece, storePiece, type StorePieceOptions } from './s3-piece.ts'
 import type { UploadMemory } from './upload-memory.ts'
 
 export interface AppendTo extends StorePieceOptions {
@@ -28,7 +28,7 @@ export async function appendPieces(
   let storing: Promise<void> = Promise.resolve()
 
   async function store(gathered: GatheredPiece): Promise<void> {
-    const giveBack = holding.storing()
+    const giveBack = holding.storing(gathered.blocks)
     try {
       const stored = await storePiece(s3, to.id, gathered, to)
       size += stored.sizeBytes
@@ -54,8 +54,9 @@ export async function appendPieces(
     let rest = bytes
     while (rest.byteLength > 0) {
       if (piece.roomBytes === 0) {
-        if (await holding.take(blockBytes, signal)) piece.addBlock()
-        else await flush()
+        const block = await holding.take(signal)
+        if (block === undefined) await flush()
+        else piece.blocks.push(block)
         continue
       }
       rest = rest.subarray(piece.fill(rest, to.pieceBytes - piece.sizeBytes))
@@ -80,7 +81,7 @@ export async function appendPieces(
       await flush()
       await storing
     } finally {
-      holding.leave()
+      holding.leave(piece.blocks)
       reader.releaseLock()
     }
   }

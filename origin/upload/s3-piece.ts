@@ -8,9 +8,7 @@ import { takenOver } from '../../shared/ports/uploads.ts'
 import { sendStream } from '../bucket/s3-body.ts'
 import { contentHeaders } from '../bucket/s3-bucket.ts'
 import { type S3Connection, S3Failure } from '../bucket/s3-connection.ts'
-
-/** Bytes of memory that a piece takes at once. */
-export const blockBytes = 512 * 1024
+import { blockBytes } from './upload-memory.ts'
 
 /** A piece that is stored. */
 export interface Piece {
@@ -23,7 +21,8 @@ export interface Piece {
 export class GatheredPiece {
   readonly offset: number
   sizeBytes = 0
-  readonly #blocks: Buffer[] = []
+  /** The memory that it takes. */
+  readonly blocks: Buffer[] = []
   readonly #hash = createHash('sha256')
   readonly #hashes: boolean
 
@@ -35,20 +34,16 @@ export class GatheredPiece {
 
   /** Bytes that it takes without another block. */
   get roomBytes(): number {
-    return this.#blocks.length * blockBytes - this.sizeBytes
-  }
-
-  addBlock(): void {
-    this.#blocks.push(Buffer.allocUnsafeSlow(blockBytes))
+    return this.blocks.length * blockBytes - this.sizeBytes
   }
 
   /** Copies what there is room for, since a chunk may be tiny and hold on to much. Returns how many bytes that was. */
   fill(bytes: Uint8Array, limitBytes: number): number {
     const taken = Math.min(bytes.byteLength, this.roomBytes, limitBytes)
-    this.#blocks.at(-1)?.set(bytes.subarray(0, taken), this.sizeBytes % blockBytes)
+    this.blocks.at(-1)?.set(bytes.subarray(0, taken), this.sizeBytes % blockBytes)
     this.sizeBytes += taken
     // Block by block, and not all at the end, which would hold up everybody else.
-    if (this.#hashes && taken > 0 && this.roomBytes === 0) this.#hash.update(this.#blocks.at(-1) ?? '')
+    if (this.#hashes && taken > 0 && this.roomBytes === 0) this.#hash.update(this.blocks.at(-1) ?? '')
     return taken
   }
 
@@ -61,7 +56,7 @@ export class GatheredPiece {
 
   /** The bytes, in order. */
   chunks(): readonly Buffer[] {
-    return this.#blocks.map((block, at) => block.subarray(0, this.sizeBytes - at * blockBytes))
+    return this.blocks.map((block, at) => block.subarray(0, this.sizeBytes - at * blockBytes))
   }
 }
 

@@ -5,6 +5,7 @@ import { CopyObjectCommand, PutObjectCommand, UploadPartCommand, UploadPartCopyC
 import pMap from 'p-map'
 import { type Key, uploadKey } from '../../shared/layout/keys.ts'
 import type { Wait } from '../../shared/ports/bucket.ts'
+import type { Slots } from '../../shared/ports/slots.ts'
 import { takenOver } from '../../shared/ports/uploads.ts'
 import { sendStream } from '../bucket/s3-body.ts'
 import { contentHeaders } from '../bucket/s3-bucket.ts'
@@ -25,9 +26,14 @@ const rewrittenBytes = 32 * 1024 * 1024
 /** Parts that the server copies at once. */
 const copiesAtOnce = 8
 
+export interface PublishDeps extends MultipartDeps {
+  /** For bytes that go through the origin a second time: each holds memory. */
+  readonly rewrites: Slots
+}
+
 /** @param pieces all of them, as they were when their bytes were checked: no others are published */
 export async function publishPieces(
-  deps: MultipartDeps,
+  deps: PublishDeps,
   id: string,
   pieces: readonly Piece[],
   key: Key,
@@ -38,9 +44,9 @@ export async function publishPieces(
   const [only] = pieces
   if (only !== undefined && pieces.length === 1) return copyPiece(s3, id, only, key, wait)
   const equal = areParts(pieces)
-  if (!equal && sizeBytes <= rewrittenBytes) return rewriteWhole(s3, id, pieces, { key, sizeBytes }, wait)
+  if (!equal && sizeBytes <= rewrittenBytes) return rewriteWhole(deps, id, pieces, { key, sizeBytes }, wait)
   const makeParts = (multipart: Multipart) =>
-    equal ? copyParts(s3, id, pieces, multipart, wait) : rewriteParts(s3, id, pieces, multipart, wait)
+    equal ? copyParts(s3, id, pieces, multipart, wait) : rewriteParts(deps, id, pieces, multipart, wait)
   await publishParts(deps, id, { key, sizeBytes }, makeParts, wait)
 }
 
@@ -122,28 +128,29 @@ async function stillThere(
 }
 
 async function rewriteWhole(
-  s3: S3Connection,
+  { s3, rewrites }: PublishDeps,
   id: string,
   pieces: readonly Piece[],
   { key, sizeBytes }: { readonly key: Key; readonly sizeBytes: number },
   wait: Wait,
 ): Promise<void> {
   const at = { Bucket: s3.bucket, Key: s3.prefix + key, ...contentHeaders(key), ContentLength: sizeBytes }
-  await s3.call(
-    `PUT ${key}`,
-    (client, signal) =>
-      sendStream(
-        readPieces(s3, id, pieces, { start: 0, end: sizeBytes - 1 }, { signal }),
-        signal,
-        (Body, abortSignal) => client.send(new PutObjectCommand({ ...at, Body }), { abortSignal }),
-      ),
-    wait,
-    sizeBytes,
+  const bytes = (reading: Wait) => readPieces(s3, id, pieces, { start: 0, end: sizeBytes - 1 }, reading)
+  await rewrites.run(wait.signal, () =>
+    s3.call(
+      `PUT ${key}`,
+      (client, signal) =>
+        sendStream(bytes({ signal }), signal, (Body, abortSignal) =>
+          client.send(new PutObjectCommand({ ...at, Body }), { abortSignal }),
+        ),
+      wait,
+      sizeBytes,
+    ),
   )
 }
 
 async function rewriteParts(
-  s3: S3Connection,
+  { s3, rewrites }: PublishDeps,
   id: string,
   pieces: readonly Piece[],
   { key, uploadId }: Multipart,
@@ -161,14 +168,17 @@ async function rewriteParts(
       PartNumber: etags.length + 1,
       ContentLength: range.end - range.start + 1,
     }
-    const { ETag } = await s3.call(
-      `PUT part ${at.PartNumber} of ${key}`,
-      (client, signal) =>
-        sendStream(readPieces(s3, id, pieces, range, { signal }), signal, (Body, abortSignal) =>
-          client.send(new UploadPartCommand({ ...at, Body }), { abortSignal }),
-        ),
-      wait,
-      at.ContentLength,
+    const bytes = (reading: Wait) => readPieces(s3, id, pieces, range, reading)
+    const { ETag } = await rewrites.run(wait.signal, () =>
+      s3.call(
+        `PUT part ${at.PartNumber} of ${key}`,
+        (client, signal) =>
+          sendStream(bytes({ signal }), signal, (Body, abortSignal) =>
+            client.send(new UploadPartCommand({ ...at, Body }), { abortSignal }),
+          ),
+        wait,
+        at.ContentLength,
+      ),
     )
     etags.push(ETag ?? '')
   }

@@ -7,6 +7,7 @@ import pMap from 'p-map'
 import { isUploadMultipartKey, type Key, uploadBegunKey, uploadKey, uploadsPrefix } from '../../shared/layout/keys.ts'
 import type { Bucket, Wait } from '../../shared/ports/bucket.ts'
 import type { Random } from '../../shared/ports/random.ts'
+import { createSlots } from '../../shared/ports/slots.ts'
 import { takenOver, type Uploads } from '../../shared/ports/uploads.ts'
 import type { S3Connection } from '../bucket/s3-connection.ts'
 import { appendPieces } from './s3-append.ts'
@@ -33,12 +34,16 @@ const [largestPieceBytes, smallestPieceBytes] = [32 * 1024 * 1024, 8 * 1024 * 10
 /** Uploads whose pieces this process has seen; the pieces of others are read before they are published. */
 const seenUploads = 5_000
 
+/** Objects and parts that go through the origin a second time at once. */
+const rewritesAtOnce = 4
+
 /** Objects that are removed at once. */
 const removalsAtOnce = 16
 
 export function createS3Uploads(deps: S3UploadsDeps): Uploads {
   const { s3, bucket, random, conditional } = deps
   const memory = createUploadMemory(deps.memoryBytes)
+  const rewrites = createSlots(rewritesAtOnce)
   /** Pieces whose bytes went by here, by where they begin: only these are ever published. */
   const seen = new LRUCache<string, Map<number, Piece>>({ max: seenUploads })
 
@@ -116,7 +121,7 @@ export function createS3Uploads(deps: S3UploadsDeps): Uploads {
     async publish(id, key, sizeBytes, wait) {
       const pieces = seenPieces(id, sizeBytes)
       if (sizeBytes === 0) await bucket.write(key, new Uint8Array(), wait)
-      else await publishPieces({ s3, bucket, random }, id, pieces, key, wait)
+      else await publishPieces({ s3, bucket, random, rewrites }, id, pieces, key, wait)
       // The object is there; what cannot be removed now is found by its age.
       const keys = pieces.map(({ offset }) => uploadKey(id, offset))
       await removeKeys(id, keys, wait).catch(() => {})

@@ -1,64 +1,74 @@
-// Memory for bytes that arrive and are not stored yet, shared by all uploads of a process: so many uploads hold no more
-// than few. When it is used up, who wants more waits until a piece is stored; and where nothing is being stored, because
-// clients are slow, who holds most has to store what it has.
+// Memory for bytes that arrive and are not stored yet, in blocks that are shared by all uploads of a process and used
+// again: so many uploads hold no more than few. When all blocks are in use, who wants one waits until a piece is stored;
+// and where nothing is being stored, because clients are slow, who holds most has to store what it has.
 
 import { orAborted } from '../../shared/ports/or-aborted.ts'
+
+/** Bytes of a block. */
+export const blockBytes = 512 * 1024
 
 export interface UploadMemory {
   /** Bytes for all. */
   readonly limitBytes: number
   /** How many uploads hold some, or are about to. */
   readonly holders: number
-  /** @param giveUp is called when others need what this one gathers: it has to store that, and not to wait for more */
+  /** @param giveUp is called when others need what this one holds: it has to store that, and not to wait for more */
   join(giveUp: () => void): MemoryHolding
 }
 
 export interface MemoryHolding {
-  /** Waits for room for more bytes. False: there is none before this one has stored what it gathered. */
-  take(bytes: number, signal: AbortSignal): Promise<boolean>
-  /** What was gathered is stored from now on. Returns how to give that memory back, once. */
-  storing(): () => void
-  /** Gives back what is gathered. */
-  leave(): void
+  /** Waits for another block. Undefined: there is none before this one has stored what it holds. */
+  take(signal: AbortSignal): Promise<Buffer | undefined>
+  /** These blocks are being stored, and soon free. Returns how to give them back, once. */
+  storing(blocks: readonly Buffer[]): () => void
+  /** No more blocks. @param blocks that are still held, and not being stored */
+  leave(blocks: readonly Buffer[]): void
 }
 
 interface Holder {
-  gathered: number
+  blocks: number
   readonly giveUp: () => void
 }
 
 interface Waiting {
   readonly holder: Holder
-  readonly bytes: number
-  readonly resolve: (taken: boolean) => void
+  readonly resolve: (block: Buffer | undefined) => void
 }
 
+/** @param limitBytes at least a few blocks */
 export function createUploadMemory(limitBytes: number): UploadMemory {
   const holders = new Set<Holder>()
   const waiting = new Set<Waiting>()
-  let free = limitBytes
+  const unused: Buffer[] = []
+  let free = Math.floor(limitBytes / blockBytes)
   let storing = 0
 
   /** In order of arrival, so that nobody waits forever. */
   function serve(): void {
     for (const next of waiting) {
-      if (next.bytes > free) break
+      if (free === 0) break
       waiting.delete(next)
-      free -= next.bytes
-      next.holder.gathered += next.bytes
-      next.resolve(true)
+      free -= 1
+      next.holder.blocks += 1
+      next.resolve(unused.pop() ?? Buffer.allocUnsafeSlow(blockBytes))
     }
     if (waiting.size > 0 && storing === 0) askLargest()
   }
 
   function askLargest(): void {
     let largest: Holder | undefined
-    for (const holder of holders) if (holder.gathered > (largest?.gathered ?? 0)) largest = holder
+    for (const holder of holders) if (holder.blocks > (largest?.blocks ?? 0)) largest = holder
     if (largest === undefined) return
     const asking = [...waiting].find(({ holder }) => holder === largest)
     if (asking === undefined) return largest.giveUp()
     waiting.delete(asking)
-    asking.resolve(false)
+    asking.resolve(undefined)
+  }
+
+  function giveBack(blocks: readonly Buffer[]): void {
+    free += blocks.length
+    unused.push(...blocks)
+    serve()
   }
 
   return {
@@ -68,39 +78,38 @@ export function createUploadMemory(limitBytes: number): UploadMemory {
     },
 
     join(giveUp) {
-      const holder: Holder = { gathered: 0, giveUp }
+      const holder: Holder = { blocks: 0, giveUp }
       holders.add(holder)
       return {
-        async take(bytes, signal) {
+        async take(signal) {
           signal.throwIfAborted()
-          const asked = Promise.withResolvers<boolean>()
-          const entry = { holder, bytes, resolve: asked.resolve }
+          const asked = Promise.withResolvers<Buffer | undefined>()
+          const entry = { holder, resolve: asked.resolve }
           waiting.add(entry)
           serve()
           try {
             return await orAborted(signal, asked.promise)
           } catch (error) {
-            waiting.delete(entry)
+            // It may have been served just now.
+            if (!waiting.delete(entry)) void asked.promise.then((block) => block && giveBack([block]))
             throw error
           }
         },
 
-        storing() {
-          const held = holder.gathered
-          holder.gathered = 0
+        storing(blocks) {
+          holder.blocks -= blocks.length
           storing += 1
           return () => {
             storing -= 1
-            free += held
-            serve()
+            giveBack(blocks)
           }
         },
 
-        leave() {
+        leave(blocks) {
           holders.delete(holder)
-          free += holder.gathered
-          holder.gathered = 0
-          serve()
+          giveBack(blocks)
+          // Who uploads nothing needs no memory.
+          if (holders.size === 0) unused.length = 0
         },
       }
     },

@@ -9,9 +9,9 @@ import { createS3Uploads } from '../../origin/upload/s3-uploads.ts'
 import { blobKey, type KeyPrefix } from '../../shared/layout/keys.ts'
 import type { Bucket } from '../../shared/ports/bucket.ts'
 import type { Uploads } from '../../shared/ports/uploads.ts'
-import { digestFrom } from '../../shared/protocol/digest.ts'
+import { digestFrom, digestOf, hexOf } from '../../shared/protocol/digest.ts'
 import { OciError, UpstreamError } from '../../shared/protocol/errors.ts'
-import { losesTheAnswer, refuses, type S3Proxy, stale, startS3Proxy } from '../support/s3-proxy.ts'
+import { losesTheAnswer, refuses, type S3Proxy, stale, startS3Proxy, succeeds } from '../support/s3-proxy.ts'
 import { miniflareS3, type S3Server } from '../support/s3-servers.ts'
 
 const wait = { signal: new AbortController().signal }
@@ -77,6 +77,24 @@ describe('an append', () => {
     expect(await append(uploads, 0, bytes('a', 100_000))).toBe(100_000)
     await uploads.publish('u1', key, 100_000, wait)
     expect(await published()).toBe('a'.repeat(100_000))
+  })
+
+  test('has its bytes signed where somebody on the way could change them', async () => {
+    await append(uploads, 0, bytes('a', 700_000))
+    expect(proxy.bodyHash).toBe('UNSIGNED-PAYLOAD')
+    // Reaches the same proxy, by an address that is not known for it, and that the server behind it does not like.
+    const endpoint = proxy.access.endpoint?.replace('127.0.0.1', '0.0.0.0')
+    const far = connectS3({ access: { ...proxy.access, endpoint }, clock: systemClock, timeoutMs: 60_000 })
+    proxy.fail(/^PUT/, succeeds)
+    const there = createS3Uploads({
+      s3: far,
+      bucket: createS3Bucket(far),
+      random: systemRandom,
+      conditional: true,
+      memoryBytes: 16 * mebibyte,
+    })
+    await there.append('u1', 0, streamOf(bytes('a', 700_000)), () => {}, wait)
+    expect(proxy.bodyHash).toBe(hexOf(await digestOf(bytes('a', 700_000))))
   })
 
   test('knows its own piece where the answer was lost', async () => {

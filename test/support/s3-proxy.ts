@@ -27,6 +27,11 @@ export const answersForAProxy: S3Fault = (outgoing) => {
   outgoing.writeHead(502, { 'Content-Type': 'text/html' }).end('<html>nobody is there</html>')
 }
 
+/** Says that it is done, and does nothing. */
+export const succeeds: S3Fault = (outgoing) => {
+  outgoing.writeHead(200, { ETag: '"done"' }).end()
+}
+
 /** 200, and then something else than S3 sends. */
 export const answersNonsense: S3Fault = (outgoing) => {
   outgoing.writeHead(200, { 'Content-Type': 'text/html' }).end('<html>welcome to this network')
@@ -70,6 +75,8 @@ export interface S3Proxy {
   readonly access: S3Access
   /** Method and URL of every request so far, as `PUT /bucket/key?query`, each with the status that the server gave. */
   readonly calls: readonly string[]
+  /** What the signature of the last request says of its body. */
+  readonly bodyHash: string | undefined
   /** From now on requests that match fail so, the first `times` of them. */
   fail(call: RegExp, fault: S3Fault, times?: number): void
   /** Runs once, before the next request that matches is passed on. */
@@ -81,6 +88,7 @@ export interface S3Proxy {
 export async function startS3Proxy(target: S3Access): Promise<S3Proxy> {
   const { hostname, port, pathname } = new URL(target.endpoint ?? '')
   const calls: string[] = []
+  let bodyHash: string | undefined
   let rules: { readonly call: RegExp; readonly fault: S3Fault; left: number }[] = []
   let hooks: { readonly call: RegExp; readonly hook: () => Promise<unknown> }[] = []
 
@@ -98,6 +106,7 @@ export async function startS3Proxy(target: S3Access): Promise<S3Proxy> {
   }
 
   async function handle(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    bodyHash = String(incoming.headers['x-amz-content-sha256'])
     const call = `${incoming.method} ${incoming.url?.slice(pathname === '/' ? 0 : pathname.length)}`
     const rule = rules.find((each) => each.left > 0 && each.call.test(call))
     // Read at once: a fault may answer, or not, before all of it came.
@@ -118,6 +127,9 @@ export async function startS3Proxy(target: S3Access): Promise<S3Proxy> {
   return {
     access: { ...target, endpoint: url + (pathname === '/' ? '' : pathname) },
     calls,
+    get bodyHash() {
+      return bodyHash
+    },
     fail: (call, fault, times = Number.POSITIVE_INFINITY) => void rules.push({ call, fault, left: times }),
     before: (call, hook) => void hooks.push({ call, hook }),
     mend() {
