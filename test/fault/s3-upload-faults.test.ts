@@ -140,6 +140,12 @@ describe('an append', () => {
 describe('publishing', () => {
   const many = [bytes('a', 5 * mebibyte), bytes('b', 5 * mebibyte), bytes('c', 1000)]
   const whole = many.reduce((sum, { byteLength }) => sum + byteLength, 0)
+  /** By the other origin. */
+  const replaceAll = async (parts: readonly Uint8Array[]) => {
+    await other.truncate('u1', 0, wait)
+    let size = 0
+    for (const part of parts) size = await append(other, size, part)
+  }
   const letters = (text: string | undefined) => [...new Set(text)].join('')
 
   test('of equal pieces is a copy by the server', async () => {
@@ -178,9 +184,27 @@ describe('publishing', () => {
     ['equal pieces', many, /^PUT .*\/data\?.*partNumber=1/],
   ])('never takes a piece that is another one now: %s', async (_, parts, call) => {
     const size = await appendEach(parts)
-    proxy.before(call, async () => {
-      await other.truncate('u1', 0, wait)
-      for (const part of parts) await append(other, (await other.size('u1', wait)) ?? 0, part.slice().fill(120))
+    proxy.before(call, () => replaceAll(parts.map((part) => part.slice().fill(120))))
+    await expect(uploads.publish('u1', key, size, wait)).rejects.toThrow('another request went on')
+    expect(await published()).toBeUndefined()
+  })
+
+  test.each([
+    ['one piece', [bytes('a', 1000)]],
+    ['small pieces', [bytes('a', 1000), bytes('b', 10)]],
+    ['equal pieces', many],
+  ])('never takes a piece that was another one already: %s', async (_, parts) => {
+    const size = await appendEach(parts)
+    await replaceAll(parts.map((part) => part.slice().fill(120)))
+    await expect(uploads.publish('u1', key, size, wait)).rejects.toThrow('another request went on')
+    expect(await published()).toBeUndefined()
+  })
+
+  test('never takes a piece that was another one for a while', async () => {
+    const size = await appendEach(many)
+    proxy.before(/^PUT .*\/data\?.*partNumber=1/, async () => {
+      await replaceAll(many.map((part) => part.slice().fill(120)))
+      proxy.before(/list-type/, () => replaceAll(many))
     })
     await expect(uploads.publish('u1', key, size, wait)).rejects.toThrow('another request went on')
     expect(await published()).toBeUndefined()
@@ -193,9 +217,13 @@ describe('publishing', () => {
   ])('that fails at %s leaves the upload as it was, and can be tried again', async (_, call) => {
     await appendEach(many)
     const before = await keysLeft()
+    const begun = proxy.calls.length
     proxy.fail(call, refuses(403, 'AccessDenied'))
     await expect(uploads.publish('u1', key, whole, wait)).rejects.toBeInstanceOf(UpstreamError)
     proxy.mend()
+    const done = proxy.calls.slice(begun)
+    const count = (what: RegExp) => done.filter((each) => what.test(each)).length
+    expect(count(/^DELETE .*uploadId.* 204$/)).toBe(count(/^POST .*uploads.* 200$/))
     expect(await keysLeft()).toEqual(before)
     expect(await published()).toBeUndefined()
     await uploads.publish('u1', key, whole, wait)
