@@ -1,15 +1,13 @@
 // Puts the worker together: adapters of Workers, decisions of shared/edge.
 
-import type { AccessRules } from '../shared/auth/access.ts'
-import { createEdgeAuthentication } from '../shared/edge/edge-authentication.ts'
-import { createBlobFinder } from '../shared/edge/blob-finder.ts'
-import { createCachedManifests } from '../shared/edge/cached-manifests.ts'
+import { createEdgeWord, type EdgeWord } from '../shared/auth/edge-word.ts'
 import { createEdgeApp } from '../shared/edge/edge-app.ts'
+import { createEdgeFinders } from '../shared/edge/finders.ts'
 import { createHttpBucket } from '../shared/edge/http-bucket.ts'
 import { createMemoryCache } from '../shared/edge/memory-cache.ts'
 import { createOriginClient } from '../shared/edge/origin-client.ts'
+import { accessKnown, createPublishedAccess } from '../shared/edge/published-access.ts'
 import { type BucketAccess, createSignedLinks, type SignedLinks } from '../shared/edge/signed-links.ts'
-import { createViewFinder } from '../shared/edge/view-finder.ts'
 import { bucketReadable } from '../shared/http/health.ts'
 import { createRequestLimit } from '../shared/http/request-limit.ts'
 import type { RegistryApp } from '../shared/http/registry-app.ts'
@@ -17,8 +15,10 @@ import type { Clock } from '../shared/ports/clock.ts'
 import { fetchObjectBy } from '../shared/ports/fetch.ts'
 import type { WorkerConfig } from './config.ts'
 import { createConsoleLog } from './console-log.ts'
+import { createKvAccessCopy } from './kv-access-copy.ts'
 import { createKvCache } from './kv-cache.ts'
 import { createR2Bucket } from './r2-bucket.ts'
+import { relayBody } from './relay-body.ts'
 
 /** Milliseconds until a KV read is given up and the bucket asked. */
 const cacheTimeoutMs = 2000
@@ -27,16 +27,6 @@ const dayMs = 24 * 3600_000
 
 export function composeEdge(config: WorkerConfig): RegistryApp {
   const clock = workerClock
-  const access: AccessRules = {
-    anonymous: config.ACCESS_ANONYMOUS,
-    users: config.ACCESS_USERS,
-    rules: config.ACCESS_RULES,
-    groups: config.ACCESS_GROUPS,
-    service: config.ACCESS_SERVICE,
-    delete: config.ACCESS_DELETE,
-    readOnly: config.ACCESS_READ_ONLY,
-    private: config.ACCESS_PRIVATE,
-  }
   const log = createConsoleLog(config.LOG_LEVEL)
   const signing = bucketAccess(config)
   const links = signing === undefined ? undefined : createSignedLinks(signing, clock)
@@ -44,36 +34,49 @@ export function composeEdge(config: WorkerConfig): RegistryApp {
     config.BUCKET === undefined
       ? createHttpBucket({ links: required(links), fetch: fetchObjectBy(boundFetch) })
       : createR2Bucket(config.BUCKET)
-  const views = createViewFinder({ bucket, access, clock, keepFetchedMs: config.IPFS_KEEP_FETCHED_DAYS * dayMs })
+  const kv = config.MANIFESTS
+  const policy = createPublishedAccess({
+    bucket,
+    copy: kv && createKvAccessCopy(kv),
+    clock,
+    log,
+    timeoutMs: config.BUCKET_TIMEOUT_MS,
+    readOnly: config.ACCESS_READ_ONLY,
+    onLoopback: config.ON_LOOPBACK,
+  })
   return createEdgeApp({
     log,
     clock,
     random: { uuid: () => crypto.randomUUID() },
-    access,
-    auth: createEdgeAuthentication({ access, bucket, clock, log, timeoutMs: config.BUCKET_TIMEOUT_MS }),
-    checks: [bucketReadable(bucket)],
+    policy,
+    checks: [bucketReadable(bucket), accessKnown(policy)],
     requestLimit: createRequestLimit(config.REQUESTS_PER_MINUTE, clock),
     bucket,
     links,
-    views,
-    manifests: createCachedManifests({
+    finders: createEdgeFinders({
       bucket,
-      access,
       memory: createMemoryCache(config.MEMORY_CACHE_MIB * 1024 * 1024),
-      shared: config.MANIFESTS === undefined ? undefined : createKvCache(config.MANIFESTS),
+      shared: kv && createKvCache(kv),
       clock,
       log,
       cacheTimeoutMs,
+      keepFetchedMs: config.IPFS_KEEP_FETCHED_DAYS * dayMs,
     }),
-    blobs: createBlobFinder({ bucket, access, views, clock }),
     origin: createOriginClient({
       originUrl: config.ORIGIN_URL,
       timeoutMs: config.ORIGIN_TIMEOUT_MS,
       clock,
       fetch: boundFetch,
+      relayBody,
+      word: edgeWord(config),
     }),
     bucketTimeoutMs: config.BUCKET_TIMEOUT_MS,
   })
+}
+
+/** Without a key the origin sees the worker as the client. */
+function edgeWord({ EDGE_KEY: key }: WorkerConfig): EdgeWord | undefined {
+  return key === undefined ? undefined : createEdgeWord({ key: new TextEncoder().encode(key), clock: workerClock })
 }
 
 /** In workerd, time stands still between waits, so that is how exact this clock is. */

@@ -1,8 +1,7 @@
 // What the worker is configured with: bindings and variables of wrangler.toml. All faults are reported at once.
 
 import * as v from 'valibot'
-import { accessRulesSchema } from '../shared/auth/access.ts'
-import { flag, httpUrl, networks, originUrl, repositoryPatterns, wholeNumber } from '../shared/config/rules.ts'
+import { flag, httpUrl, networks, originUrl, sharedSecret, wholeNumber } from '../shared/config/rules.ts'
 import { logLevels } from '../shared/ports/log.ts'
 
 const text = v.pipe(v.string('must be a text'), v.minLength(1, 'must not be empty'))
@@ -17,14 +16,12 @@ const bindingsSchema = v.object({
   BUCKET_ACCESS_KEY_ID: v.optional(text),
   BUCKET_SECRET_ACCESS_KEY: v.optional(text),
   ORIGIN_URL: originUrl,
-  ACCESS_ANONYMOUS: accessRulesSchema.entries.anonymous,
-  ACCESS_USERS: accessRulesSchema.entries.users,
-  ACCESS_RULES: accessRulesSchema.entries.rules,
-  ACCESS_GROUPS: accessRulesSchema.entries.groups,
-  ACCESS_SERVICE: accessRulesSchema.entries.service,
-  ACCESS_DELETE: v.optional(flag, false),
+  /** The origin's `edge.key`. */
+  EDGE_KEY: v.optional(sharedSecret),
+  /** Who may do what comes from the bucket; this edge may refuse more. */
   ACCESS_READ_ONLY: v.optional(flag, false),
-  ACCESS_PRIVATE: v.optional(repositoryPatterns),
+  /** Whether it is reached from its own machine alone. */
+  ON_LOOPBACK: v.optional(flag, false),
   IPFS_KEEP_FETCHED_DAYS: v.optional(wholeNumber(1, 36_500), 30),
   MEMORY_CACHE_MIB: v.optional(wholeNumber(1, 96), 16),
   BUCKET_TIMEOUT_MS: v.optional(wholeNumber(1, 600_000), 10_000),
@@ -55,7 +52,7 @@ export type WorkerConfig = v.InferOutput<typeof workerConfigSchema>
 /** @throws Error that names every variable at fault and what it must be, never a value */
 export function parseWorkerConfig(env: object): WorkerConfig {
   // A variable that must be set and is not is reported like an empty one: with what it must be.
-  const result = v.safeParse(workerConfigSchema, { ORIGIN_URL: '', ACCESS_ANONYMOUS: '', ...env })
+  const result = v.safeParse(workerConfigSchema, { ORIGIN_URL: '', ...env })
   if (result.success) return Object.freeze(result.output)
   const faults = result.issues.map((issue) => `${v.getDotPath(issue) ?? 'configuration'}: ${issue.message}`)
   throw new Error(`the worker is not configured: ${faults.join('; ')}`)

@@ -66,7 +66,7 @@ async function startOurs({ folder }: BenchOptions, stops: (() => Promise<void>)[
     compatibilityDate: await compatibilityDate(),
     r2Buckets: ['BUCKET'],
     kvNamespaces: ['MANIFESTS'],
-    bindings: { ACCESS_ANONYMOUS: 'pull', ORIGIN_URL: 'https://origin.example.com', LOG_LEVEL: 'warn' },
+    bindings: { ON_LOOPBACK: 'true', ORIGIN_URL: 'https://origin.example.com', LOG_LEVEL: 'warn' },
   })
   stops.push(() => miniflare.dispose())
   const content = await fillR2(miniflare, join(folder, 'filled'))

@@ -1,7 +1,7 @@
 // A key in a file of its own: made once, readable by its owner alone, and one for all processes that start at once.
 
 import { readFile } from 'node:fs/promises'
-import { writeNewFile } from './new-file.ts'
+import { writeNewFile } from './private-file.ts'
 
 export interface KeyFormat<Key> {
   make(): Key | Promise<Key>

@@ -9,7 +9,7 @@ import { rights } from '../../shared/protocol/rights.ts'
 import type { TokenLimit } from '../../shared/ports/accounts.ts'
 import { parseJson } from '../../shared/protocol/json.ts'
 import { isMissing } from '../bucket/durable-folder.ts'
-import { syncFolder, writeNewFile } from './new-file.ts'
+import { syncFolder, writeNewFile } from './private-file.ts'
 import { formatTokenText, isTokenId, newTokenText } from './token-text.ts'
 
 const time = v.pipe(v.string(), v.isoTimestamp())

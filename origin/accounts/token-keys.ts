@@ -6,11 +6,11 @@ import { exportJWK, generateKeyPair, importJWK } from 'jose'
 import { randomBytes } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import * as v from 'valibot'
-import { isInUse, importPublicKey, type PublicKey, publicKeySchema } from '../../shared/auth/published-keys.ts'
+import { isInUse, importPublicKey, type PublicKey, publicKeySchema } from '../../shared/auth/public-key.ts'
 import { algorithm, type SigningKey, tokenSeconds, type VerifyingKeys } from '../../shared/auth/token.ts'
 import type { Clock } from '../../shared/ports/clock.ts'
 import { keyInFile, type KeyFormat } from './key-file.ts'
-import { replaceFile } from './new-file.ts'
+import { replaceFile } from './private-file.ts'
 
 const privateKeySchema = v.object({ ...publicKeySchema.entries, d: v.string() })
 

@@ -23,6 +23,16 @@ export function tokenKeyFile(config: Config): string {
   return join(config.data_dir, 'accounts', 'token-key.json')
 }
 
+/** Where the key of the URLs is by which clients of edges upload to the origin. */
+export function uploadKeyFile(config: Config): string {
+  return join(config.data_dir, 'accounts', 'upload-key')
+}
+
+/** Where the key is by which the origin knows its edges. */
+export function edgeKeyFile(config: Config): string {
+  return join(config.data_dir, 'accounts', 'edge-key')
+}
+
 /** Where the identity of the embedded IPFS node is. */
 export function swarmKeyFile(config: Config): string {
   return join(config.data_dir, 'accounts', 'ipfs-key')
@@ -82,16 +92,16 @@ export function trustedProxies({ http }: Config): readonly IpNetwork[] {
 }
 
 /**
- * What everyone may do at a listener. Closed by default, easy on loopback: only there is everything allowed unasked, and
- * only as long as nobody can sign in. Who sets up users means to close something.
- * @param path of the setting that holds the address, for the message
+ * Who may do what, at the origin and at its edges. Closed by default, easy on loopback: only there is everything allowed
+ * unasked, and only as long as nobody can sign in. Who sets up users means to close something.
  * @throws ConfigError
  */
-export function accessAt(config: Config, path: string, address: ListenAddress): AccessRules {
+export function accessRules(config: Config): AccessRules {
   const { htpasswd, rules, groups, service } = config.access
   const users = config.access.users ?? (htpasswd === undefined ? undefined : 'push')
   const withUsers = users !== undefined || rules !== undefined
-  const isEasy = isLoopback(address.host) && !withUsers
+  const reachable = reachableListener(config)
+  const isEasy = reachable === undefined && !withUsers
   const anonymous = config.access.anonymous ?? (isEasy ? 'push' : undefined)
   if (anonymous !== undefined) {
     const { delete: mayDelete = isEasy, fetch = isEasy, private: closed, read_only: readOnly } = config.access
@@ -110,17 +120,38 @@ export function accessAt(config: Config, path: string, address: ListenAddress): 
     }
   }
   throw new ConfigError([
-    `access.anonymous: must be set, because ${withUsers ? 'there are users' : `${path} (${formatAddress(address)}) can be reached from other machines`}: ` +
+    `access.anonymous: must be set, because ${withUsers ? 'there are users' : `${reachable} can be reached from other machines`}: ` +
       '`pull` to let everyone pull and nobody push, `push` to let everyone do both, `none` to let nobody do anything unless rules say so ' +
       '(--access-anonymous, MIRRORBALL_ACCESS_ANONYMOUS)',
   ])
 }
 
-function isLoopback(host: string): boolean {
+/**
+ * Whether the rules let everyone push or delete though nobody said so. An edge with settings of its own may be reached from
+ * elsewhere, and must not follow such rules then.
+ */
+export function areUnasked(config: Config, rules: AccessRules): boolean {
+  const { anonymous, delete: mayDelete } = config.access
+  return rules.anonymous === 'push' && (anonymous === undefined || (rules.delete && mayDelete === undefined))
+}
+
+/** A listener that other machines reach; undefined where there is none. */
+function reachableListener({ origin, edge }: Config): string | undefined {
+  if (!isLoopback(origin.listen)) return `origin.listen (${formatAddress(origin.listen)})`
+  return isLoopback(edge.listen) ? undefined : `edge.listen (${formatAddress(edge.listen)})`
+}
+
+/** Whether an address is reached from its own machine alone. */
+export function isLoopback({ host }: ListenAddress): boolean {
   return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)
 }
 
 /** Milliseconds for which an image that came by its CID is kept after it was last asked for. */
 export function keepFetchedMs(config: Config): number {
   return config.ipfs.keep_fetched_days * 24 * 3600_000
+}
+
+/** Milliseconds after which an upload that nobody went on with ends. */
+export function uploadExpiryMs(config: Config): number {
+  return config.push.upload_expiry_hours * 3600_000
 }

@@ -15,7 +15,7 @@ export interface Setting {
   readonly default: string | undefined
   /** A value that would do: the default, or one of the schema's examples. */
   readonly example: string | undefined
-  /** Marked in the schema by `v.metadata({ secret: true })`: its value is never shown. */
+  /** Its value is never shown. */
   readonly secret: boolean
 }
 

@@ -1,37 +1,62 @@
-// Who may sign in at the origin, and the keys that edges know its tokens by.
+// Who may sign in at the origin, and what edges are told: the rules, and the keys that they know its tokens by.
 
 import { type AccessRules, defaultService, hasUsers } from '../../shared/auth/access.ts'
-import { type PublicKey, publishKeys } from '../../shared/auth/published-keys.ts'
+import { type AccessDocument, isPublished, publishAccess, publishKeys } from '../../shared/auth/access-document.ts'
+import type { PublicKey } from '../../shared/auth/public-key.ts'
 import { createTokenService, type IssuingAuthentication } from '../../shared/auth/token-service.ts'
 import { createTokenSigner, createTokenVerifier } from '../../shared/auth/token.ts'
 import type { Accounts } from '../../shared/ports/accounts.ts'
 import type { Bucket } from '../../shared/ports/bucket.ts'
+import type { Log } from '../../shared/ports/log.ts'
 import { unhurried } from '../../shared/ports/unhurried.ts'
-import { openTokenKeys, rotateTokenKey } from '../accounts/token-keys.ts'
-import { tokenKeyFile } from '../config/addresses.ts'
+import { openTokenKeys, rotateTokenKey, type TokenKeys } from '../accounts/token-keys.ts'
+import { areUnasked, tokenKeyFile } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
 import type { VerbRun } from './run-verb.ts'
 import { systemClock, systemRandom } from './system-ports.ts'
 
-/** Undefined where nobody can sign in. */
+export interface StartedAuthentication {
+  /** Undefined where nobody can sign in. */
+  readonly auth: IssuingAuthentication | undefined
+  /** Tells the edges. Only to be called by an origin that serves: what it says is what they do. */
+  readonly publish: () => Promise<void>
+}
+
 export async function startAuthentication(deps: {
   readonly config: Config
   readonly access: AccessRules
   readonly bucket: Bucket
   readonly accounts: Accounts
-}): Promise<IssuingAuthentication | undefined> {
-  const { config, access, bucket, accounts } = deps
-  if (!hasUsers(access)) return undefined
+  readonly log: Log
+}): Promise<StartedAuthentication> {
+  const { config, access, accounts } = deps
+  const keys = hasUsers(access) ? await openTokenKeys(tokenKeyFile(config), systemClock) : undefined
+  const publish = () => tellEdges(deps, keys)
+  if (keys === undefined) return { auth: undefined, publish }
   const service = access.service ?? defaultService
-  const keys = await openTokenKeys(tokenKeyFile(config), systemClock)
-  // Where nothing may be written, another origin does it.
-  if (!config.access.read_only) await publishKeys(bucket, await keys.published(), unhurried)
   const verifier = createTokenVerifier({ keys, service, clock: systemClock })
   const signer = createTokenSigner({ current: () => keys.current(), service, clock: systemClock })
-  return {
-    service,
-    tokens: verifier,
-    issuer: createTokenService({ rules: access, accounts, signer, verifier, random: systemRandom }),
+  const issuer = createTokenService({ rules: access, accounts, signer, verifier, random: systemRandom })
+  return { auth: { service, tokens: verifier, issuer }, publish }
+}
+
+async function tellEdges(
+  { config, access, bucket, log }: { config: Config; access: AccessRules; bucket: Bucket; log: Log },
+  keys: TokenKeys | undefined,
+): Promise<void> {
+  const { readOnly, ...rules } = access
+  const document: AccessDocument = {
+    rules,
+    loopback: areUnasked(config, access),
+    keys: [...((await keys?.published()) ?? [])],
+  }
+  if (readOnly !== true) {
+    if (await publishAccess(bucket, document, unhurried)) log.info('published the access rules; edges follow')
+  } else if (!(await isPublished(bucket, document, unhurried))) {
+    log.warn(
+      'edges have other access rules or keys, or none, and a read-only origin writes nothing: start an origin without access.read_only once',
+      {},
+    )
   }
 }
 

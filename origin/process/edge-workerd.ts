@@ -8,7 +8,8 @@ import type { Readable } from 'node:stream'
 import { createInterface } from 'node:readline'
 import workerd from 'workerd'
 import { bucketKey } from '../accounts/bucket-key.ts'
-import { accessAt, bucketKeyFile, bucketUrl, formatAddress, originUrl, tlsFiles } from '../config/addresses.ts'
+import { bucketKeyFile, bucketUrl, formatAddress, isLoopback, originUrl, tlsFiles } from '../config/addresses.ts'
+import { edgeKey } from './edge-key.ts'
 import { ConfigError } from '../config/config-error.ts'
 import type { Config } from '../config/schema.ts'
 import { buildWorker, compatibilityDate } from './build-worker.ts'
@@ -57,19 +58,13 @@ export async function startWorkerdEdge(config: Config): Promise<Running> {
 
 /** What the worker is configured with; the same names as in wrangler.toml. */
 async function workerVariables(config: Config): Promise<Record<string, string>> {
-  const access = accessAt(config, 'edge.listen', config.edge.listen)
   const key = await bucketKey(bucketKeyFile(config))
   return {
-    ACCESS_ANONYMOUS: access.anonymous,
-    ACCESS_DELETE: String(access.delete),
-    ACCESS_READ_ONLY: String(access.readOnly === true),
-    ...(access.users === undefined ? {} : { ACCESS_USERS: access.users }),
-    ...(access.rules === undefined ? {} : { ACCESS_RULES: JSON.stringify(access.rules) }),
-    ...(access.groups === undefined ? {} : { ACCESS_GROUPS: JSON.stringify(access.groups) }),
-    ...(access.service === undefined ? {} : { ACCESS_SERVICE: access.service }),
-    ...(access.private === undefined ? {} : { ACCESS_PRIVATE: access.private.join(',') }),
+    ACCESS_READ_ONLY: String(config.access.read_only),
+    ON_LOOPBACK: String(isLoopback(config.edge.listen)),
     IPFS_KEEP_FETCHED_DAYS: String(config.ipfs.keep_fetched_days),
     ORIGIN_URL: originUrl(config),
+    EDGE_KEY: await edgeKey(config),
     BUCKET_URL: bucketUrl(config),
     BUCKET_REGION: config.bucket.region,
     BUCKET_ACCESS_KEY_ID: key.accessKeyId,

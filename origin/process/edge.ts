@@ -1,14 +1,12 @@
 // The edge process on Node: reads the bucket's folder, sends clients to the bucket process for blobs.
 
-import { createBlobFinder } from '../../shared/edge/blob-finder.ts'
-import { createCachedManifests } from '../../shared/edge/cached-manifests.ts'
-import { createEdgeAuthentication } from '../../shared/edge/edge-authentication.ts'
 import { createEdgeApp } from '../../shared/edge/edge-app.ts'
+import { createEdgeFinders } from '../../shared/edge/finders.ts'
 import { createHttpBucket } from '../../shared/edge/http-bucket.ts'
 import { createMemoryCache } from '../../shared/edge/memory-cache.ts'
 import { createOriginClient } from '../../shared/edge/origin-client.ts'
+import { accessKnown, createPublishedAccess } from '../../shared/edge/published-access.ts'
 import { createSignedLinks } from '../../shared/edge/signed-links.ts'
-import { createViewFinder } from '../../shared/edge/view-finder.ts'
 import { bucketReadable } from '../../shared/http/health.ts'
 import { createRequestLimit } from '../../shared/http/request-limit.ts'
 import type { Fetch, FetchObject } from '../../shared/ports/fetch.ts'
@@ -16,15 +14,16 @@ import { bucketKey } from '../accounts/bucket-key.ts'
 import { folderReadable } from '../bucket/folder-checks.ts'
 import { createFsBucketReader } from '../bucket/fs-bucket.ts'
 import {
-  accessAt,
   bucketFolder,
   bucketKeyFile,
   bucketUrl,
+  isLoopback,
   keepFetchedMs,
   originUrl,
   tlsFiles,
 } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
+import { openEdgeWord } from './edge-key.ts'
 import { startWorkerdEdge } from './edge-workerd.ts'
 import { measuredAt, serve } from './serve.ts'
 import type { Running } from './service.ts'
@@ -37,7 +36,6 @@ export function startEdge(config: Config): Promise<Running> {
 }
 
 async function startNodeEdge(config: Config): Promise<Running> {
-  const access = accessAt(config, 'edge.listen', config.edge.listen)
   const tls = tlsFiles(config)
   const log = createLog('edge', config.log.level)
   const measured = await measuredAt(config.edge.metrics_listen)
@@ -48,40 +46,39 @@ async function startNodeEdge(config: Config): Promise<Running> {
   const overHttp = config.edge.bucket_access === 'http'
   const plain = overHttp ? createHttpBucket({ links, fetch: await pooledFetch() }) : createFsBucketReader({ folder })
   const bucket = metrics?.operations.reader(plain) ?? plain
-  const views = createViewFinder({ bucket, access, clock: systemClock, keepFetchedMs: keepFetchedMs(config) })
+  const policy = createPublishedAccess({
+    bucket,
+    clock: systemClock,
+    log,
+    timeoutMs: config.edge.bucket_timeout_ms,
+    readOnly: config.access.read_only,
+    onLoopback: isLoopback(config.edge.listen),
+  })
   const app = createEdgeApp({
     log,
     clock: systemClock,
     random: systemRandom,
-    access,
-    auth: createEdgeAuthentication({
-      access,
-      bucket,
-      clock: systemClock,
-      log,
-      timeoutMs: config.edge.bucket_timeout_ms,
-    }),
-    checks: [overHttp ? bucketReadable(bucket) : folderReadable(folder)],
+    policy,
+    checks: [overHttp ? bucketReadable(bucket) : folderReadable(folder), accessKnown(policy)],
     observer: metrics?.requests,
     requestLimit: createRequestLimit(config.http.requests_per_minute, systemClock),
     bucket,
     links,
-    views,
-    manifests: createCachedManifests({
+    finders: createEdgeFinders({
       bucket,
-      access,
       memory: createMemoryCache(config.edge.memory_cache_mib * 1024 * 1024, metrics?.looked),
       shared: undefined,
       clock: systemClock,
       log,
       cacheTimeoutMs: config.edge.bucket_timeout_ms,
+      keepFetchedMs: keepFetchedMs(config),
     }),
-    blobs: createBlobFinder({ bucket, access, views, clock: systemClock }),
     origin: createOriginClient({
       originUrl: originUrl(config),
       timeoutMs: config.edge.origin_timeout_ms,
       clock: systemClock,
       fetch: await originFetch(config),
+      word: await openEdgeWord(config),
     }),
     bucketTimeoutMs: config.edge.bucket_timeout_ms,
   })

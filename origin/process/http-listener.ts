@@ -4,10 +4,11 @@ import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import type { AddressInfo, Socket } from 'node:net'
 import { createServer, type Server, type ServerOptions } from 'node:http'
 import { createServer as createTlsServer, Server as TlsServer } from 'node:https'
+import { type EdgeWord, edgeWordHeader } from '../../shared/auth/edge-word.ts'
 import { clientInfo } from '../../shared/http/client-info.ts'
 import { streamedAnswer, toResponse } from '../../shared/http/answer.ts'
 import { errorAnswer } from '../../shared/http/write-error.ts'
-import type { ClientBindings } from '../../shared/ports/client-info.ts'
+import type { ClientBindings, ClientInfo } from '../../shared/ports/client-info.ts'
 import type { Log } from '../../shared/ports/log.ts'
 import type { IpNetwork } from '../../shared/protocol/ip-address.ts'
 import type { Traffic } from '../metrics/traffic.ts'
@@ -31,6 +32,7 @@ export interface HttpListener {
  * @param options.traffic counts what passes
  * @param options.certificate for TLS; without it, plain HTTP
  * @param options.trustedProxies whose word on who the client is counts
+ * @param options.edgeWord by which edges are known, whose word counts too
  * @param options.perClient how many connections each may have; without it, any number
  */
 export async function listenHttp(options: {
@@ -41,6 +43,7 @@ export async function listenHttp(options: {
   readonly traffic?: Traffic | undefined
   readonly certificate?: FollowedCertificate | undefined
   readonly trustedProxies?: readonly IpNetwork[] | undefined
+  readonly edgeWord?: EdgeWord | undefined
   readonly perClient?: Omit<ConnectionLimit, 'log'> | undefined
 }): Promise<HttpListener> {
   const listener = getRequestListener(
@@ -52,7 +55,9 @@ export async function listenHttp(options: {
         return toResponse(errorAnswer(tooManyHeaders(mostHeaders), request.method))
       pauseIdleLimit(bindings, options.idleTimeoutMs)
       giveBody(request, bindings)
-      const client = clientInfo(request, bindings.incoming.socket.remoteAddress, options.trustedProxies ?? [])
+      const client =
+        (await saidByEdge(request, options.edgeWord)) ??
+        clientInfo(request, bindings.incoming.socket.remoteAddress, options.trustedProxies ?? [])
       const known = hasDotSegment(bindings.incoming.url ?? '') ? atRoot(request) : request
       const response = await options.fetch(known, { client })
       discardRest(bindings)
@@ -91,6 +96,11 @@ export async function listenHttp(options: {
   })
   const { port } = server.address() as AddressInfo
   return { address: { host: options.address.host, port }, drain: (drainMs) => drain(server, drainMs, endHandshakes) }
+}
+
+async function saidByEdge({ headers }: Request, word: EdgeWord | undefined): Promise<ClientInfo | undefined> {
+  const said = word && headers.get(edgeWordHeader)
+  return said && word ? word.verify(said) : undefined
 }
 
 /** Milliseconds for all headers of a request. */

@@ -1,18 +1,29 @@
 // The origin process: takes pushes and answers for everything.
 
+import { createUploadCapabilities } from '../../shared/auth/upload-capability.ts'
 import { createOriginApp } from '../../shared/http/origin-app.ts'
+import type { PublicUploads } from '../../shared/http/public-uploads.ts'
 import { createLoginLimit, createRequestLimit, createSearchLimit } from '../../shared/http/request-limit.ts'
 import { findView } from '../../shared/registry/content-view.ts'
 import { createImmutableTags } from '../../shared/registry/immutable-tags.ts'
 import { createPushBlob } from '../../shared/registry/push-blob.ts'
 import { startUploadExpiry } from '../../shared/registry/upload-expiry.ts'
+import { randomKey } from '../accounts/random-key.ts'
 import { folderReadable, folderWritable } from '../bucket/folder-checks.ts'
 import { createFsUploads } from '../upload/fs-uploads.ts'
 import { nodeHasher } from '../upload/node-hasher.ts'
-import { accessAt, bucketFolder, keepFetchedMs, tlsFiles } from '../config/addresses.ts'
+import {
+  accessRules,
+  bucketFolder,
+  keepFetchedMs,
+  tlsFiles,
+  uploadExpiryMs,
+  uploadKeyFile,
+} from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
 import { openAccounts } from './accounts.ts'
 import { startAuthentication } from './authentication.ts'
+import { openEdgeWord } from './edge-key.ts'
 import { startIpfs } from './ipfs.ts'
 import { openBucket } from './open-bucket.ts'
 import { measuredAt, serve } from './serve.ts'
@@ -20,7 +31,7 @@ import type { Running } from './service.ts'
 import { createLog, systemClock, systemRandom } from './system-ports.ts'
 
 export async function startOrigin(config: Config): Promise<Running> {
-  const access = accessAt(config, 'origin.listen', config.origin.listen)
+  const access = accessRules(config)
   const tls = tlsFiles(config)
   const log = createLog('origin', config.log.level)
   const folder = bucketFolder(config)
@@ -34,7 +45,9 @@ export async function startOrigin(config: Config): Promise<Running> {
   const { publisher, fetcher } = ipfs
   const sessions = createPushBlob({ bucket, uploads, hasher: nodeHasher, random: systemRandom, publisher })
   const accounts = await openAccounts(config, log)
-  const auth = await startAuthentication({ config, access, bucket, accounts })
+  const { auth, publish } = await startAuthentication({ config, access, bucket, accounts, log })
+  const publicUploads = await startPublicUploads(config)
+  const edgeWord = await openEdgeWord(config)
   const viewDeps = { bucket, access, clock: systemClock, keepFetchedMs: keepFetchedMs(config) }
   const pushBlob = metrics?.uploads.of(sessions) ?? sessions
   const app = createOriginApp({
@@ -49,6 +62,7 @@ export async function startOrigin(config: Config): Promise<Running> {
     requestLimit: createRequestLimit(config.http.requests_per_minute, systemClock),
     bucket,
     pushBlob,
+    publicUploads,
     fetcher,
     searchLimit: createSearchLimit(config.ipfs.searches_per_minute, systemClock),
     views: { find: (name, wait) => findView(viewDeps, name, wait) },
@@ -59,12 +73,23 @@ export async function startOrigin(config: Config): Promise<Running> {
     },
     requestTimeoutMs: config.origin.request_timeout_ms,
   })
-  const serving = await serve({ config, fetch: app.fetch, address: config.origin.listen, measured, log, tls }).catch(
-    async (error: unknown) => {
-      await ipfs.stop()
-      throw error
-    },
-  )
+  const serving = await serve({
+    config,
+    fetch: app.fetch,
+    address: config.origin.listen,
+    measured,
+    log,
+    tls,
+    edgeWord,
+  }).catch(async (error: unknown) => {
+    await ipfs.stop()
+    throw error
+  })
+  // Only now: an origin that finds its address taken must not tell edges what to do.
+  await publish().catch(async (error: unknown) => {
+    await Promise.all([serving.stop(), ipfs.stop()])
+    throw error
+  })
   const { url } = serving
   log.info('ready', { url, metrics: serving.metricsUrl, ipfs: ipfs.addresses.join(',') || undefined })
   const expiry = readOnly
@@ -74,7 +99,7 @@ export async function startOrigin(config: Config): Promise<Running> {
         pushBlob,
         clock: systemClock,
         log,
-        expireAfterMs: config.push.upload_expiry_hours * 3600_000,
+        expireAfterMs: uploadExpiryMs(config),
         found: metrics?.uploads.found,
       })
   return {
@@ -84,4 +109,12 @@ export async function startOrigin(config: Config): Promise<Running> {
       await ipfs.stop()
     },
   }
+}
+
+/** Undefined where the origin has no public host. A capability lives as long as an upload that nobody goes on with. */
+async function startPublicUploads(config: Config): Promise<PublicUploads | undefined> {
+  const { public_url: url } = config.origin
+  if (url === undefined) return undefined
+  const key = await randomKey(uploadKeyFile(config))
+  return { url, capabilities: createUploadCapabilities({ key, lifeMs: uploadExpiryMs(config), clock: systemClock }) }
 }

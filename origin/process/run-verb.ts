@@ -6,7 +6,7 @@ import type { AccessRules } from '../../shared/auth/access.ts'
 import type { Bucket, Wait } from '../../shared/ports/bucket.ts'
 import type { Log } from '../../shared/ports/log.ts'
 import { isMissing } from '../bucket/durable-folder.ts'
-import { accessAt, bucketFolder } from '../config/addresses.ts'
+import { accessRules, bucketFolder } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
 import { openBucket } from './open-bucket.ts'
 import { createProgress, type Progress } from './progress.ts'
@@ -44,7 +44,7 @@ export async function runVerb<Result>(
     throw new Error(
       `there is no bucket at ${folder}; name the data folder by --data-dir, or the bucket by --bucket-folder`,
     )
-  const access = accessAt(config, 'origin.listen', config.origin.listen)
+  const access = accessRules(config)
   const stopped = new AbortController()
   const stop = () => stopped.abort(new Error('stopped before it was done'))
   process.on('SIGINT', stop)

@@ -1,5 +1,6 @@
 // What every listening process does the same way: its own listener, and where it is wanted one for its metrics.
 
+import type { EdgeWord } from '../../shared/auth/edge-word.ts'
 import type { ClientBindings } from '../../shared/ports/client-info.ts'
 import type { Log } from '../../shared/ports/log.ts'
 import { formatAddress, trustedProxies } from '../config/addresses.ts'
@@ -35,7 +36,11 @@ export interface Serving {
   readonly stop: () => Promise<void>
 }
 
-/** Listens; with both listeners or with none. @param options.tls for the main listener; without it, plain HTTP */
+/**
+ * Listens; with both listeners or with none.
+ * @param options.tls for the main listener; without it, plain HTTP
+ * @param options.edgeWord by which edges are known that ask for others
+ */
 export async function serve(options: {
   readonly config: Config
   readonly fetch: (request: Request, bindings: ClientBindings) => Response | Promise<Response>
@@ -43,8 +48,9 @@ export async function serve(options: {
   readonly measured: MeasuredAt | undefined
   readonly log: Log
   readonly tls?: CertificateFiles | undefined
+  readonly edgeWord?: EdgeWord | undefined
 }): Promise<Serving> {
-  const { config, fetch, address, measured, log, tls } = options
+  const { config, fetch, address, measured, log, tls, edgeWord } = options
   const certificate = tls && (await startCertificate(tls, log))
   const ignoreHangUps = certificate && onHangUp(() => void certificate.reload())
   const endCertificate = () => {
@@ -66,6 +72,7 @@ export async function serve(options: {
       traffic: measured?.metrics.traffic,
       certificate,
       trustedProxies: proxies,
+      edgeWord,
       perClient: { limit: config.http.connections_per_client, exempt: proxies },
     })
     return {

@@ -28,17 +28,16 @@ export function authorize(
   caller: Caller | undefined,
   wanted: Wanted,
 ): Caller {
-  const known = caller ?? anonymousCaller
-  if (wanted.kind === 'repository') return authorizeIn(rules, auth, client, known, wanted)
-  if (auth === undefined) return known
-  // Clients learn here alone that there is a token service.
-  if (wanted.kind === 'version') {
-    if (caller === undefined) throw unauthorized(auth, client, [], 'a token is wanted; anonymous clients get one too')
-    return known
-  }
-  if (rules.anonymous === 'none' && !known.catalog)
-    throw unauthorized(auth, client, scopesFor(wanted), 'the list of repositories takes a token', errorFor(known))
-  return known
+  if (wanted.kind === 'repository') return authorizeIn(rules, auth, client, caller ?? anonymousCaller, wanted)
+  if (auth === undefined) return anonymousCaller
+  // Clients learn from these answers that there is a token service, and that their user may see more than everyone.
+  if (caller === undefined)
+    throw unauthorized(auth, client, scopesFor(wanted), 'a token is wanted; anonymous clients get one too')
+  if (wanted.kind === 'version') return caller
+  const isEnough = caller.user === undefined ? rules.anonymous !== 'none' : caller.catalog !== undefined
+  if (!isEnough)
+    throw unauthorized(auth, client, scopesFor(wanted), 'the list of repositories takes a token', errorFor(caller))
+  return caller
 }
 
 function authorizeIn(

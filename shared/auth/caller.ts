@@ -2,6 +2,7 @@
 
 import type { RepositoryName } from '../protocol/names.ts'
 import { type AccessRules, rightsIn } from './access.ts'
+import { matchesPattern } from './repository-pattern.ts'
 import type { Right } from '../protocol/rights.ts'
 
 /** What a token says of one repository that it was asked for. */
@@ -17,11 +18,17 @@ export interface Caller {
   readonly user: string | undefined
   /** Of a user's token; an anonymous client has none. */
   readonly access: readonly TokenAccess[]
-  /** Whether the token is for the list of all repositories. */
-  readonly catalog: boolean
+  /** Patterns of the repositories that the token may list; undefined where it was not asked for the list. */
+  readonly catalog: readonly string[] | undefined
 }
 
-export const anonymousCaller: Caller = { user: undefined, access: [], catalog: false }
+export const anonymousCaller: Caller = { user: undefined, access: [], catalog: undefined }
+
+/** Whether a repository is in the list that a caller gets: what everyone may pull, and what the token and its user may. */
+export function mayList(rules: AccessRules, { user, catalog }: Caller, name: RepositoryName): boolean {
+  const isWithin = catalog?.some((pattern) => matchesPattern(pattern, name)) === true
+  return rightsIn(rules, isWithin ? user : undefined, name).has('pull')
+}
 
 /** Whether a caller has a right in a repository; `unasked`: another token might have it. */
 export function standing(

@@ -67,8 +67,7 @@ export function createTokenService(deps: TokenServiceDeps): TokenService {
       if (account === undefined) return undefined
       const { user, credential, limits } = account
       const access = accessTo(rules, account, scopes)
-      // Who is limited to some repositories is not told of others.
-      const catalog = limits === undefined && scopes.some(({ type }) => type === 'catalog')
+      const catalog = scopes.some(({ type }) => type === 'catalog') ? listedTo(limits) : undefined
       return {
         token: await signer.access({ user, access, catalog }, random.uuid()),
         expiresInSeconds: tokenSeconds,
@@ -95,6 +94,12 @@ function accessTo(rules: AccessRules, account: Account, scopes: readonly Scope[]
     const granted = [...wanted].filter(mayUse)
     return { name, granted, refused: [...wanted].filter((right) => !granted.includes(right)) }
   })
+}
+
+/** Patterns of what an account may list: who is limited to some repositories is not told of others. */
+function listedTo(limits: Account['limits']): readonly string[] {
+  if (limits === undefined) return ['**']
+  return limits.filter((limit) => covers(limit.rights, 'pull')).map(({ repositories }) => repositories)
 }
 
 function isWithin({ limits }: Account, right: Right, name: RepositoryName): boolean {

@@ -8,6 +8,7 @@ import type { Clock } from '../ports/clock.ts'
 import { parseRepositoryName, type RepositoryName } from '../protocol/names.ts'
 import { userName } from './access.ts'
 import type { Caller } from './caller.ts'
+import { repositoryPattern } from './repository-pattern.ts'
 import { rights } from '../protocol/rights.ts'
 
 /** The one algorithm there is: what a token's header says of it is never a choice. */
@@ -159,7 +160,7 @@ const repository = v.pipe(
 const accessSchema = v.object({
   sub: userName,
   exp: v.number(),
-  catalog: v.boolean(),
+  catalog: v.optional(v.array(repositoryPattern)),
   access: v.array(
     v.object({ name: repository, granted: v.array(v.picklist(rights)), refused: v.array(v.picklist(rights)) }),
   ),

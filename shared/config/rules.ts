@@ -22,7 +22,7 @@ const originMessage = 'must be an http(s) URL with a host and no path, e.g. http
 export const originUrl = v.config(
   v.pipe(
     v.string(originMessage),
-    v.regex(/^https?:\/\/[^/\s?#]+$/, originMessage),
+    v.regex(/^https?:\/\/[^/\s?#@]+$/, originMessage),
     v.check((text) => URL.canParse(text), originMessage),
   ),
   { abortPipeEarly: true },
@@ -37,6 +37,11 @@ export function wholeNumber(least: number, most: number) {
   )
   return v.union([inLimits, v.pipe(v.string(), v.regex(/^\d{1,15}$/), v.toNumber(), inLimits)], message)
 }
+
+const secretMessage = 'must be 32 to 256 printable characters without spaces'
+
+/** Known to two programs, and to nobody else. */
+export const sharedSecret = v.pipe(v.string(secretMessage), v.regex(/^[!-~]{32,256}$/, secretMessage))
 
 /** A yes or no. */
 export const flag = v.pipe(

@@ -1,6 +1,6 @@
 // The manifests an edge serves: memory first, then the shared cache (KV), then the bucket; each fills those before it.
 
-import { type AccessRules, isPublic } from '../auth/access.ts'
+import { type AccessRules, isAllPublic, isPublic } from '../auth/access.ts'
 import type { BucketReader, Wait } from '../ports/bucket.ts'
 import { deadline, type Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
@@ -9,7 +9,7 @@ import { orAborted } from '../ports/or-aborted.ts'
 import type { Cid } from '../protocol/cid.ts'
 import type { Digest } from '../protocol/digest.ts'
 import { UpstreamError } from '../protocol/errors.ts'
-import type { RepositoryName, Tag } from '../protocol/names.ts'
+import { isContentName, type RepositoryName, type Tag } from '../protocol/names.ts'
 import { readRoot } from '../registry/image-record.ts'
 import { readManifest, type StoredManifest } from '../registry/read-manifest.ts'
 
@@ -72,9 +72,14 @@ export function createCachedManifests(deps: CachedManifestsDeps): CachedManifest
 
   async function cached(name: RepositoryName, digest: Digest): Promise<FoundManifest | undefined> {
     const inMemory = await memory.manifest(name, digest)
-    if (inMemory !== undefined) return { ...inMemory, digest, tier: 'memory' }
+    if (inMemory !== undefined) return told(name, { ...inMemory, digest, tier: 'memory' })
     const inShared = await fromShared((cache) => cache.manifest(name, digest))
-    return inShared === undefined ? undefined : { ...inShared, digest, tier: 'kv' }
+    return inShared === undefined ? undefined : told(name, { ...inShared, digest, tier: 'kv' })
+  }
+
+  /** It may have been kept when the repository was public. */
+  function told(name: RepositoryName, found: FoundManifest): FoundManifest {
+    return isPublic(access, name) ? found : { ...found, root: undefined }
   }
 
   return {
@@ -93,7 +98,10 @@ export function createCachedManifests(deps: CachedManifestsDeps): CachedManifest
       await memory.keepManifest(name, digest, kept)
       if (tier === 'bucket' && shared !== undefined) inBackground(shared.keepManifest(name, digest, kept))
     },
-    lastKnown: cached,
+    async lastKnown(name, digest) {
+      // Whether an image is still public enough to have a content name is the bucket's to say.
+      return isContentName(name) && !isAllPublic(access) ? undefined : cached(name, digest)
+    },
     async lastTag(name, tag) {
       return (await memory.lastTag(name, tag)) ?? (await fromShared((cache) => cache.lastTag(name, tag)))
     },

@@ -1,13 +1,15 @@
 // The edge's HTTP face: manifests from caches and bucket, blobs by redirect, the rest from the origin.
 // docs/request-handling.md numbers the rules.
 
+import type { AccessRules } from '../auth/access.ts'
+import { anonymousCaller } from '../auth/caller.ts'
 import { blobKey } from '../layout/keys.ts'
 import type { BucketReader, Wait } from '../ports/bucket.ts'
 import { deadline } from '../ports/clock.ts'
 import type { ObjectLinks } from '../ports/object-links.ts'
 import { UpstreamError } from '../protocol/errors.ts'
 import { type ContentName, parseContentName } from '../protocol/names.ts'
-import { type ContentView, mayServeFromBucket, viewedManifest, type Views } from '../registry/content-view.ts'
+import { type ContentView, mayServeFromBucket, viewedManifest } from '../registry/content-view.ts'
 import { blobUnknown } from '../registry/find-blob.ts'
 import { hasManifest, readTag } from '../registry/links.ts'
 import { manifestUnknown } from '../registry/pull-manifest.ts'
@@ -17,38 +19,46 @@ import { blobAnswer, manifestAnswer } from '../http/content-answer.ts'
 import { anonymousTokenAnswer, asksAnonymously } from '../http/token-answer.ts'
 import { versionAnswer } from '../http/json-answer.ts'
 import { listAnswer } from '../http/list-answers.ts'
+import { publicHost, uploadHostHeader } from '../http/public-uploads.ts'
 import { createRegistryApp, type FrameDeps, type RegistryApp, type RegistryRequest } from '../http/registry-app.ts'
 import { rightFor, type RouteOf } from '../http/routes.ts'
-import type { BlobFinder } from './blob-finder.ts'
-import type { CachedManifests, FoundManifest } from './cached-manifests.ts'
+import type { FoundManifest } from './cached-manifests.ts'
 import { decideContent, decideDelivery } from './decide.ts'
+import type { EdgeFinders } from './finders.ts'
 import type { OriginClient } from './origin-client.ts'
 
 export interface EdgeDeps extends FrameDeps {
   readonly bucket: BucketReader
   /** Where clients get blobs from; undefined: the edge streams them. */
   readonly links: ObjectLinks | undefined
-  readonly manifests: CachedManifests
-  readonly blobs: BlobFinder
-  readonly views: Views
+  /** By the rules of a request. */
+  readonly finders: (access: AccessRules) => EdgeFinders
   readonly origin: OriginClient
   /** Longest time in milliseconds until the bucket's answer to a request begins. */
   readonly bucketTimeoutMs: number
 }
 
+/** For one request, with the rules that it was allowed by. */
+interface RequestDeps extends EdgeDeps, EdgeFinders {
+  readonly access: AccessRules
+}
+
 export function createEdgeApp(deps: EdgeDeps): RegistryApp {
-  return createRegistryApp(deps, async (request) => {
+  // The origin, which gave the capability out, says what it is worth.
+  const uploadCaller = async () => anonymousCaller
+  return createRegistryApp({ ...deps, uploadCaller }, async (request) => {
     const expired = () => new UpstreamError('bucket', `no answer within ${deps.bucketTimeoutMs} ms`)
     const limit = deadline(deps.clock, deps.bucketTimeoutMs, request.request.signal, expired)
     try {
-      return await answer(deps, request, limit)
+      const { access } = request
+      return await answer({ ...deps, ...deps.finders(access), access }, request, limit)
     } finally {
       limit.clear()
     }
   })
 }
 
-async function answer(deps: EdgeDeps, request: RegistryRequest, wait: Wait): Promise<Answer> {
+async function answer(deps: RequestDeps, request: RegistryRequest, wait: Wait): Promise<Answer> {
   const { route, method } = request
   switch (route.kind) {
     case 'version':
@@ -69,19 +79,29 @@ async function answer(deps: EdgeDeps, request: RegistryRequest, wait: Wait): Pro
       request.tier = 'bucket'
       return listAnswer({ ...deps, caller: request.caller }, method, route, request.query, wait)
     case 'uploads':
+      return beginUpload(deps, request)
     case 'upload':
       return askOrigin(deps, request)
   }
 }
 
-async function askOrigin(deps: EdgeDeps, request: RegistryRequest): Promise<Answer> {
+async function askOrigin(
+  deps: EdgeDeps,
+  request: RegistryRequest,
+  headers?: Readonly<Record<string, string>>,
+): Promise<Answer> {
   request.tier = 'origin'
-  return deps.origin.ask(request.request, request.id, request.client)
+  return deps.origin.ask(request.request, request.id, request.client, headers)
+}
+
+/** The bytes go to the origin themselves, where it has a host for that. */
+function beginUpload(deps: EdgeDeps, request: RegistryRequest): Promise<Answer> {
+  return askOrigin(deps, request, { [uploadHostHeader]: publicHost })
 }
 
 /** Here a delete is seen at once; other edges remember the blob for a minute at most. */
 async function deleteBlob(
-  deps: EdgeDeps,
+  deps: RequestDeps,
   request: RegistryRequest,
   { name, digest }: RouteOf<'blob'>,
 ): Promise<Answer> {
@@ -91,7 +111,7 @@ async function deleteBlob(
 }
 
 async function getManifest(
-  deps: EdgeDeps,
+  deps: RequestDeps,
   request: RegistryRequest,
   route: RouteOf<'manifest'>,
   wait: Wait,
@@ -125,7 +145,7 @@ async function getManifest(
 }
 
 /** A tag's link is always read, and a digest's looked at: caches know what a manifest says, never whether it is there. */
-async function findManifest(deps: EdgeDeps, request: RegistryRequest, route: RouteOf<'manifest'>, wait: Wait) {
+async function findManifest(deps: RequestDeps, request: RegistryRequest, route: RouteOf<'manifest'>, wait: Wait) {
   const { name, reference } = route
   const { bucket, manifests, views } = deps
   const content = parseContentName(name)
@@ -152,7 +172,7 @@ async function findManifest(deps: EdgeDeps, request: RegistryRequest, route: Rou
 
 /** In a view; what the bucket may not serve there counts as not there, and the origin knows better. */
 async function findViewed(
-  deps: EdgeDeps,
+  deps: RequestDeps,
   request: RegistryRequest,
   { name, reference }: RouteOf<'manifest'>,
   content: ContentName,
@@ -183,14 +203,19 @@ async function keepAlive({ origin }: EdgeDeps, { request, id, client }: Registry
 }
 
 async function lastKnown(
-  { manifests }: EdgeDeps,
+  { manifests }: RequestDeps,
   { name, reference }: RouteOf<'manifest'>,
 ): Promise<FoundManifest | undefined> {
   const digest = reference.kind === 'digest' ? reference.digest : await manifests.lastTag(name, reference.tag)
   return digest === undefined ? undefined : manifests.lastKnown(name, digest)
 }
 
-async function getBlob(deps: EdgeDeps, request: RegistryRequest, route: RouteOf<'blob'>, wait: Wait): Promise<Answer> {
+async function getBlob(
+  deps: RequestDeps,
+  request: RegistryRequest,
+  route: RouteOf<'blob'>,
+  wait: Wait,
+): Promise<Answer> {
   const { name, digest } = route
   const { linked, sizeBytes } = await deps.blobs.find(name, digest, wait)
   switch (decideContent(name, { linked, present: sizeBytes !== undefined })) {

@@ -1,5 +1,6 @@
 // Hands a request on to the origin and its answer back, both as streams.
 
+import { type EdgeWord, edgeWordHeader } from '../auth/edge-word.ts'
 import { deadline, type Clock } from '../ports/clock.ts'
 import type { ClientInfo } from '../ports/client-info.ts'
 import type { Fetch } from '../ports/fetch.ts'
@@ -9,9 +10,15 @@ import type { Answer } from '../http/answer.ts'
 export interface OriginClient {
   /**
    * The origin's answer to this very request. Rejects with UpstreamError where there was none in time.
-   * @param client of whom the origin is told; an origin that trusts this edge as a proxy believes it
+   * @param client of whom the origin is told; it believes an edge that has its key, or that it trusts as a proxy
+   * @param headers of our own, besides those of the request
    */
-  ask(request: Request, requestId: string, client?: ClientInfo): Promise<Answer>
+  ask(
+    request: Request,
+    requestId: string,
+    client?: ClientInfo,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Answer>
 }
 
 /** Headers that speak of one connection only (RFC 9110 section 7.6.1); `Host` is the origin's own. */
@@ -30,9 +37,33 @@ const hopByHop = new Set([
 ])
 
 /** By which proxies say whose request they pass on. */
-const forwarding = ['forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-real-ip']
+const forwarding = [
+  edgeWordHeader.toLowerCase(),
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-real-ip',
+]
 
 /**
+ * The same bytes as another stream.
+ * @param events.lengthBytes of the body, where it is known
+ * @param events.onChunk hears of every chunk that passes
+ * @param events.onBroken hears that the body broke, before anyone else does
+ */
+export type RelayBody = (
+  body: ReadableStream<Uint8Array>,
+  events: {
+    readonly lengthBytes: number | undefined
+    readonly onChunk: () => void
+    readonly onBroken: (error: unknown) => void
+  },
+) => ReadableStream<Uint8Array>
+
+/**
+ * @param word by which the origin knows that it is an edge of its own that asks; without it, any client's might
+ * @param relayBody as the runtime does it best
  * @param originUrl of the origin, without a path
  * @param timeoutMs longest time in milliseconds without a byte: of the request body, then until the answer begins
  */
@@ -41,17 +72,20 @@ export function createOriginClient(deps: {
   timeoutMs: number
   clock: Clock
   fetch: Fetch
+  word?: EdgeWord | undefined
+  relayBody?: RelayBody
 }): OriginClient {
-  const { timeoutMs, clock } = deps
+  const { timeoutMs, clock, word, relayBody = relayByStream } = deps
   const origin = new URL(deps.originUrl)
   return {
-    async ask(request, requestId, client) {
+    async ask(request, requestId, client, own = {}) {
       const target = new URL(request.url)
       target.protocol = origin.protocol
       target.hostname = origin.hostname
       // Apart from the host: a `host` without a port would leave the edge's own in place.
       target.port = origin.port
       const headers = endToEnd(request.headers)
+      for (const [name, value] of Object.entries(own)) headers.set(name, value)
       headers.set('X-Request-Id', requestId)
       // What the client wrote there would count as our word.
       for (const name of forwarding) headers.delete(name)
@@ -59,6 +93,7 @@ export function createOriginClient(deps: {
         headers.set('X-Forwarded-For', client.address)
         headers.set('X-Forwarded-Proto', client.scheme)
         headers.set('X-Forwarded-Host', client.host)
+        if (word !== undefined) headers.set(edgeWordHeader, await word.sign(client))
       }
       // fetch would undo a compression, but leave its headers and the length in place.
       headers.set('Accept-Encoding', 'identity')
@@ -72,7 +107,8 @@ export function createOriginClient(deps: {
       const body =
         request.body === null
           ? null
-          : watched(request.body, {
+          : relayBody(request.body, {
+              lengthBytes: lengthOf(request),
               onChunk: () => limit.extend(),
               onBroken: (error) => broken.abort(error),
             })
@@ -113,12 +149,13 @@ function asRecord(headers: Headers): Record<string, string> {
   return Object.fromEntries([...headers].map(([name, value]) => [written(name), value]))
 }
 
-/** The same stream; tells of every chunk that passes, and that it broke before anyone else hears of it. */
-function watched(
-  stream: ReadableStream<Uint8Array>,
-  { onChunk, onBroken }: { readonly onChunk: () => void; readonly onBroken: (error: unknown) => void },
-): ReadableStream<Uint8Array> {
-  const reader = stream.getReader()
+function lengthOf({ headers }: Request): number | undefined {
+  const length = headers.get('Content-Length')
+  return length === null ? undefined : Number(length)
+}
+
+const relayByStream: RelayBody = (body, { onChunk, onBroken }) => {
+  const reader = body.getReader()
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {

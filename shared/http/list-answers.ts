@@ -1,7 +1,7 @@
 // Lists: tags, the catalog, referrers.
 
-import { type AccessRules, rightsIn } from '../auth/access.ts'
-import type { Caller } from '../auth/caller.ts'
+import type { AccessRules } from '../auth/access.ts'
+import { type Caller, mayList } from '../auth/caller.ts'
 import { nextPageLink, type PageRequest, parsePageRequest } from '../protocol/paging.ts'
 import { ociIndex } from '../protocol/manifest.ts'
 import { parseContentName, type RepositoryName, type Tag } from '../protocol/names.ts'
@@ -18,7 +18,6 @@ import type { RouteOf } from './routes.ts'
 export interface ListDeps {
   readonly bucket: BucketReader
   readonly views: Views
-  /** What is private is in no catalog. */
   readonly access: AccessRules
   readonly caller: Caller
 }
@@ -42,10 +41,8 @@ export async function listAnswer(
     }
     case 'catalog': {
       const asked = parsePageRequest(query)
-      // A token for the catalog is for all that its user may pull.
-      const user = caller.catalog ? caller.user : undefined
-      const mayPull = (name: RepositoryName) => rightsIn(access, user, name).has('pull')
-      return catalogAnswer(method, await listRepositories(bucket, mayPull, asked, wait), asked)
+      const isListed = (name: RepositoryName) => mayList(access, caller, name)
+      return catalogAnswer(method, await listRepositories(bucket, isListed, asked, wait), asked)
     }
     case 'referrers': {
       const ask = { artifactType: query.get('artifactType') ?? undefined, after: query.get('last') ?? undefined }

@@ -1,6 +1,6 @@
 // The origin's HTTP face: every route answered from the bucket and the staging of uploads.
 
-import { isPublic } from '../auth/access.ts'
+import { type AccessRules, isPublic } from '../auth/access.ts'
 import { standing } from '../auth/caller.ts'
 import type { IssuingAuthentication } from '../auth/token-service.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
@@ -26,12 +26,14 @@ import { versionAnswer } from './json-answer.ts'
 import { listAnswer } from './list-answers.ts'
 import { readBody } from './read-body.ts'
 import { tokenAnswer } from './token-answer.ts'
+import { type PublicUploads, uploadCaller } from './public-uploads.ts'
 import { createRegistryApp, type FrameDeps, type RegistryApp, type RegistryRequest } from './registry-app.ts'
 import { noSuchPath, type RouteOf } from './routes.ts'
 import { startUpload, useUpload } from './upload-answers.ts'
 import type { LoginLimit, RequestLimit } from './request-limit.ts'
 
-export interface OriginDeps extends FrameDeps {
+export interface OriginDeps extends Omit<FrameDeps, 'policy'> {
+  readonly access: AccessRules
   readonly bucket: Bucket
   readonly views: Views
   /** Brings what the bucket does not have; undefined where there is nowhere to fetch from. */
@@ -39,6 +41,8 @@ export interface OriginDeps extends FrameDeps {
   /** How many images a client may have searched for; undefined: any number. */
   readonly searchLimit?: RequestLimit | undefined
   readonly pushBlob: PushBlob
+  /** Undefined: what is begun by an edge goes on by it. */
+  readonly publicUploads?: PublicUploads | undefined
   /** Longest time in milliseconds until an answer begins, for all but requests that carry a blob: those have the listener's idle limit. */
   readonly requestTimeoutMs: number
   readonly push: PushRules
@@ -52,7 +56,11 @@ export interface OriginDeps extends FrameDeps {
 const tagsAtOnce = 100
 
 export function createOriginApp(common: OriginDeps): RegistryApp {
-  return createRegistryApp(common, async (request) => {
+  // Here the rules are those of the start.
+  const { access, auth } = common
+  const policy = { access, auth }
+  const frame = { ...common, policy: () => policy, uploadCaller: uploadCallerAt(common) }
+  return createRegistryApp(frame, async (request) => {
     const deps = { ...common, fetcher: searchingFor(request.client, common) }
     if (carriesBlob(request)) {
       return answer(deps, request, undefined, { signal: request.request.signal })
@@ -60,6 +68,12 @@ export function createOriginApp(common: OriginDeps): RegistryApp {
     const manifest = request.method === 'PUT' ? await readManifestBody(deps, request.request) : undefined
     return within(deps, request.request, slowBucket(deps), (wait) => answer(deps, request, manifest, wait))
   })
+}
+
+function uploadCallerAt({ access, auth, publicUploads }: OriginDeps): FrameDeps['uploadCaller'] {
+  if (publicUploads === undefined) return undefined
+  const deps = { access, auth, capabilities: publicUploads.capabilities }
+  return (upload, capability, client) => uploadCaller(deps, upload, capability, client)
 }
 
 /** The fetcher as this client may use it. */

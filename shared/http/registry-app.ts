@@ -2,9 +2,10 @@
 
 import { Hono } from 'hono'
 import type { AccessRules } from '../auth/access.ts'
-import { type Authentication, callerOf } from '../auth/authentication.ts'
+import { callerOf } from '../auth/authentication.ts'
 import { authorize, scopesFor } from '../auth/authorize.ts'
 import { anonymousCaller, type Caller } from '../auth/caller.ts'
+import type { CurrentPolicy, Policy } from '../auth/policy.ts'
 import type { ClientBindings, ClientInfo } from '../ports/client-info.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
@@ -15,7 +16,8 @@ import { OciError, UpstreamError } from '../protocol/errors.ts'
 import { type Answer, toResponse, withHeaders } from './answer.ts'
 import { clientInfo } from './client-info.ts'
 import { createHealth } from './health.ts'
-import { noSuchPath, parseRoute, type Route, wantedBy } from './routes.ts'
+import { capabilityParameter } from './public-uploads.ts'
+import { noSuchPath, parseRoute, type Route, type RouteOf, wantedBy } from './routes.ts'
 import type { RequestLimit } from './request-limit.ts'
 import { errorAnswer } from './write-error.ts'
 
@@ -30,7 +32,11 @@ export interface RegistryRequest {
   readonly method: string
   readonly route: Route
   readonly caller: Caller
+  /** By which it was allowed, and is decided to its end. */
+  readonly access: AccessRules
   readonly query: URLSearchParams
+  /** Of an upload's URL, and good, where that is what admitted the request. */
+  readonly capability: string | undefined
   /** Sent by the client if it is one an id can be, else made here; goes into the log and on to the origin. */
   readonly id: string
   readonly client: ClientInfo
@@ -44,13 +50,19 @@ export interface FrameDeps {
   readonly log: Log
   readonly clock: Clock
   readonly random: Random
-  readonly access: AccessRules
-  /** Undefined where nobody can sign in. */
-  readonly auth: Authentication | undefined
+  /** Asked once a request. */
+  readonly policy: CurrentPolicy
   /** What `/readyz` looks at. */
   readonly checks: readonly ReadinessCheck[]
   /** Where somebody counts. */
   readonly observer?: RequestObserver | undefined
+  /**
+   * Who goes on with an upload by the capability in its URL; rejects with OciError where it is not good. Undefined where
+   * no such URLs are given out: they are like any other then.
+   */
+  readonly uploadCaller?:
+    | ((upload: RouteOf<'upload'>, capability: string, client: ClientInfo) => Promise<Caller>)
+    | undefined
   /** How many requests a client may make; undefined: any number. */
   readonly requestLimit?: RequestLimit | undefined
 }
@@ -65,7 +77,7 @@ export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryReq
   app.all('*', async (context) => {
     const request = context.req.raw
     const method = request.method
-    const { path, query } = splitUrl(request.url)
+    const { path, search } = splitUrl(request.url)
     const probed = health(method, path)
     if (probed !== undefined) return toResponse(await probed)
     const started = clock.now()
@@ -81,19 +93,24 @@ export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryReq
       if (excess !== undefined) throw excess
       const route = parseRoute(method, path)
       logged.route = route
-      const caller = await admit(deps, request, client, route)
+      const query = new URLSearchParams(search)
+      const inBackground = (work: Promise<unknown>) => {
+        const safe = work.catch((error: unknown) => log.warn('background work failed', { id }, error))
+        waitUntil(context, safe)
+      }
+      const policy = await deps.policy({ signal: request.signal }, inBackground)
+      const { caller, capability } = await admit(deps, policy, request, client, route, query)
       const registryRequest: RegistryRequest = {
         request,
         method,
         route,
         caller,
-        query: new URLSearchParams(query),
+        access: policy.access,
+        query,
+        capability,
         id,
         client,
-        inBackground: (work) => {
-          const safe = work.catch((error: unknown) => log.warn('background work failed', { id }, error))
-          waitUntil(context, safe)
-        },
+        inBackground,
         tier: 'none',
       }
       answer = await handle(registryRequest)
@@ -129,14 +146,25 @@ export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryReq
 }
 
 /** Who sent a request, where they may do what it wants. */
-async function admit({ access, auth }: FrameDeps, request: Request, client: ClientInfo, route: Route): Promise<Caller> {
+async function admit(
+  { uploadCaller }: FrameDeps,
+  { access, auth }: Policy,
+  request: Request,
+  client: ClientInfo,
+  route: Route,
+  query: URLSearchParams,
+): Promise<{ readonly caller: Caller; readonly capability?: string }> {
+  const capability = route.kind === 'upload' ? query.get(capabilityParameter) : null
+  // It alone decides: clients send what they have for the host where they began, or nothing.
+  if (route.kind === 'upload' && capability !== null && uploadCaller !== undefined)
+    return { caller: await uploadCaller(route, capability, client), capability }
   const wanted = wantedBy(request.method, route)
   if (wanted === undefined) {
     if (auth === undefined) throw noSuchPath()
-    return anonymousCaller
+    return { caller: anonymousCaller }
   }
   const caller = auth && (await callerOf(auth, request, client, scopesFor(wanted), { signal: request.signal }))
-  return authorize(access, auth, client, caller, wanted)
+  return { caller: authorize(access, auth, client, caller, wanted) }
 }
 
 /** Nobody reads this answer; its status tells the log that the fault was not ours (499, as nginx writes it). */
@@ -159,13 +187,13 @@ function requestId(request: Request, random: Random): string {
 }
 
 /** Path and query as they were sent: `new URL` would rewrite `..` and percent-encoding before the parser sees them. */
-function splitUrl(url: string): { path: string; query: string } {
+function splitUrl(url: string): { path: string; search: string } {
   const pathStart = url.indexOf('/', url.indexOf('://') + 3)
   const pathAndQuery = pathStart === -1 ? '/' : url.slice(pathStart)
   const mark = pathAndQuery.indexOf('?')
   return mark === -1
-    ? { path: pathAndQuery, query: '' }
-    : { path: pathAndQuery.slice(0, mark), query: pathAndQuery.slice(mark) }
+    ? { path: pathAndQuery, search: '' }
+    : { path: pathAndQuery.slice(0, mark), search: pathAndQuery.slice(mark) }
 }
 
 /** On Workers the runtime has to be told of work that outlives the answer; on Node it simply goes on. */

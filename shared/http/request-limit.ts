@@ -4,7 +4,7 @@ import type { ClientInfo } from '../ports/client-info.ts'
 import type { Clock } from '../ports/clock.ts'
 import { OciError } from '../protocol/errors.ts'
 import { customerNetwork, isLoopbackAddress } from '../protocol/ip-address.ts'
-import { createTokenBuckets } from './token-buckets.ts'
+import { createMemoryRateLimiter } from './memory-rate-limiter.ts'
 
 /** Why a client may not make another request now; undefined where it may. */
 export type RequestLimit = (client: ClientInfo) => OciError | undefined
@@ -28,7 +28,7 @@ export function createSearchLimit(perMinute: number | undefined, clock: Clock): 
 /** How often a client may show a password or a token that is wrong. Each counts while it is looked at. */
 export interface LoginLimit {
   readonly take: RequestLimit
-  /** It was right. */
+  /** It was right, or nobody could tell. */
   giveBack(client: ClientInfo): void
 }
 
@@ -49,7 +49,7 @@ function createClientLimit(deps: {
   const { perMinute, unlessSet, what, clock } = deps
   if (perMinute === 0) return { take: () => undefined, giveBack() {} }
   const most = perMinute ?? unlessSet
-  const limiter = createTokenBuckets({ clock, perMinute: most })
+  const limiter = createMemoryRateLimiter({ clock, perMinute: most })
   const isFree = ({ address }: ClientInfo) =>
     address === undefined || (perMinute === undefined && isLoopbackAddress(address))
   return {

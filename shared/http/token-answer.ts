@@ -4,8 +4,9 @@
 import { anonymousAnswer, type Proof, type TokenAnswer, type TokenService } from '../auth/token-service.ts'
 import type { ClientInfo } from '../ports/client-info.ts'
 import type { Wait } from '../ports/bucket.ts'
-import type { Clock } from '../ports/clock.ts'
-import { OciError } from '../protocol/errors.ts'
+import { type Clock, deadline } from '../ports/clock.ts'
+import { orAborted } from '../ports/or-aborted.ts'
+import { OciError, UpstreamError } from '../protocol/errors.ts'
 import { parseScopes, scopeLimit, type Scope } from '../protocol/scope.ts'
 import type { Answer } from './answer.ts'
 import { jsonAnswer } from './json-answer.ts'
@@ -16,6 +17,14 @@ interface TokenRequest {
   readonly proof: Proof
   readonly scopes: readonly Scope[]
   readonly wantsRefresh: boolean
+}
+
+interface TokenDeps {
+  readonly issuer: TokenService
+  readonly clock: Clock
+  readonly loginLimit?: LoginLimit | undefined
+  /** Longest time in milliseconds for a look at who somebody is. */
+  readonly requestTimeoutMs: number
 }
 
 /** Bytes of a form: a hundred scopes of the longest names are less. */
@@ -30,7 +39,7 @@ export function asksAnonymously(request: Request): boolean {
  * @throws OciError UNAUTHORIZED where the proof is not good, TOOMANYREQUESTS where too many were not; 400 where it is no such request
  */
 export async function tokenAnswer(
-  deps: { readonly issuer: TokenService; readonly clock: Clock; readonly loginLimit?: LoginLimit | undefined },
+  deps: TokenDeps,
   request: Request,
   client: ClientInfo,
   query: URLSearchParams,
@@ -40,10 +49,33 @@ export async function tokenAnswer(
     request.method === 'POST' ? await readForm(request) : readQuery(request, query)
   const excess = proof && deps.loginLimit?.take(client)
   if (excess !== undefined) throw excess
-  const issued = await deps.issuer.issue(proof, scopes, wantsRefresh, wait)
+  const issued = await orAborted(wait.signal, issue(deps, client, proof, scopes, wantsRefresh))
   if (issued === undefined) throw badCredentials()
-  if (proof !== undefined) deps.loginLimit?.giveBack(client)
   return write(request.method, issued, deps.clock)
+}
+
+/**
+ * Goes on when the client has left: what was wrong counts then, too, or one could try without end. What nobody could look
+ * at is nobody's fault, and counts no more than what was right.
+ */
+async function issue(
+  { issuer, loginLimit, clock, requestTimeoutMs }: TokenDeps,
+  client: ClientInfo,
+  proof: Proof,
+  scopes: readonly Scope[],
+  wantsRefresh: boolean,
+): Promise<TokenAnswer | undefined> {
+  const slow = () => new UpstreamError('accounts', `no answer within ${requestTimeoutMs} ms`)
+  const limit = deadline(clock, requestTimeoutMs, undefined, slow)
+  let isWrong = false
+  try {
+    const issued = await issuer.issue(proof, scopes, wantsRefresh, limit)
+    isWrong = issued === undefined
+    return issued
+  } finally {
+    limit.clear()
+    if (proof !== undefined && !isWrong) loginLimit?.giveBack(client)
+  }
 }
 
 /** The answer to every client that shows nothing; the scopes make no difference. */

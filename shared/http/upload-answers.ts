@@ -6,12 +6,13 @@ import { type Caller, standing } from '../auth/caller.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
 import { type Digest, parseAlgorithm, parseDigest } from '../protocol/digest.ts'
 import { OciError } from '../protocol/errors.ts'
-import { parseRepositoryName, type RepositoryName } from '../protocol/names.ts'
+import { parseRepositoryName } from '../protocol/names.ts'
 import { parseChunkRange } from '../protocol/range.ts'
-import { mountBlob } from '../registry/mount-blob.ts'
+import { mountBlob, type MountSources } from '../registry/mount-blob.ts'
 import { type Chunk, OutOfOrderChunk, type PushBlob } from '../registry/push-blob.ts'
 import type { Answer } from './answer.ts'
 import { createdAnswer } from './created-answer.ts'
+import { type PublicUploads, publicHost, publicUploadUrl, uploadHostHeader, uploadPath } from './public-uploads.ts'
 import type { RegistryRequest } from './registry-app.ts'
 import { digestInvalid, type RouteOf } from './routes.ts'
 
@@ -19,11 +20,13 @@ export interface UploadDeps {
   readonly bucket: Bucket
   readonly access: AccessRules
   readonly pushBlob: PushBlob
+  /** Undefined: an upload goes on where it was begun. */
+  readonly publicUploads?: PublicUploads | undefined
 }
 
 /** POST: opens a session, mounts a blob, or takes a whole blob at once. */
 export async function startUpload(
-  { bucket, access, pushBlob }: UploadDeps,
+  { bucket, access, pushBlob, publicUploads }: UploadDeps,
   { request, query, caller }: RegistryRequest,
   { name }: RouteOf<'uploads'>,
   wait: Wait,
@@ -31,41 +34,54 @@ export async function startUpload(
   const mount = query.get('mount')
   if (mount !== null) {
     const digest = requireDigest(mount)
-    const from = query.get('from')
-    // A `from` that is no name has no blobs: the client gets a session instead, as the spec wants of a failed mount.
-    const source = from === null ? undefined : parseRepositoryName(from)
-    if (
-      (from === null || source !== undefined) &&
-      (await mountBlob(bucket, mayMount(access, caller, source), name, digest, source, wait))
-    ) {
+    const sources = mountSources(access, caller, query.get('from'))
+    if (await mountBlob(bucket, sources, name, digest, wait))
       return createdAnswer(`/v2/${name}/blobs/${digest}`, digest)
-    }
   }
   const whole = query.get('digest')
-  if (whole === null)
-    return sessionAnswer(202, name, await pushBlob.start({ name, user: caller.user }, hintedAlgorithm(query), wait), 0)
+  if (whole === null) {
+    const owner = { name, user: caller.user }
+    const id = await pushBlob.start(owner, hintedAlgorithm(query), wait)
+    const isBegunByEdge = request.headers.get(uploadHostHeader) === publicHost
+    const location =
+      publicUploads !== undefined && isBegunByEdge
+        ? await publicUploadUrl(publicUploads, { ...owner, id })
+        : uploadPath({ name, id }, undefined)
+    return sessionAnswer(202, id, location, 0)
+  }
   const digest = requireDigest(whole)
   await pushBlob.whole({ name, user: caller.user }, digest, chunkOf(request), wait)
   return createdAnswer(`/v2/${name}/blobs/${digest}`, digest)
 }
 
-/** A mount takes the right to pull from its source; where that is not named, from everywhere. */
-function mayMount(access: AccessRules, caller: Caller, source: RepositoryName | undefined): boolean {
-  return source === undefined ? isAllPublic(access) : standing(access, caller, 'pull', source) === 'granted'
+/**
+ * Where a mount may be made from, `from` or else anywhere: it takes the right to pull there. A right that the token was
+ * not asked for is none. Clients ask for it; those that do not upload the blob, where a 401 would end their push.
+ */
+function mountSources(access: AccessRules, caller: Caller, from: string | null): MountSources {
+  if (from === null && isAllPublic(access)) return 'everywhere'
+  const names = from === null ? caller.access.map(({ name }) => name) : [parseRepositoryName(from)]
+  return (
+    names
+      // What is no name has no blobs: the client gets a session instead, as the spec wants of a failed mount.
+      .filter((name) => name !== undefined)
+      .filter((name) => standing(access, caller, 'pull', name) === 'granted')
+  )
 }
 
 /** GET, PATCH, PUT and DELETE of an open session. */
 export async function useUpload(
   pushBlob: PushBlob,
-  { request, method, query, caller }: RegistryRequest,
+  { request, method, query, caller, capability }: RegistryRequest,
   { name, id }: RouteOf<'upload'>,
   wait: Wait,
 ): Promise<Answer> {
   const owner = { name, user: caller.user }
+  const location = uploadPath({ name, id }, capability)
   try {
     switch (method) {
       case 'PATCH':
-        return sessionAnswer(202, name, id, await pushBlob.append(owner, id, chunkOf(request), wait))
+        return sessionAnswer(202, id, location, await pushBlob.append(owner, id, chunkOf(request), wait))
       case 'PUT': {
         const digest = requireDigest(query.get('digest') ?? '')
         await pushBlob.finish(owner, id, digest, chunkOf(request), wait)
@@ -75,13 +91,13 @@ export async function useUpload(
         await pushBlob.cancel(owner, id, wait)
         return { status: 204, headers: { 'Cache-Control': 'no-store' }, body: null }
       default:
-        return sessionAnswer(204, name, id, await pushBlob.status(owner, id, wait))
+        return sessionAnswer(204, id, location, await pushBlob.status(owner, id, wait))
     }
   } catch (error) {
     if (!(error instanceof OutOfOrderChunk)) throw error
     throw new OciError(error.code, error.detail, {
       status: error.status,
-      headers: sessionHeaders(name, id, error.sizeBytes),
+      headers: sessionHeaders(id, location, error.sizeBytes),
     })
   }
 }
@@ -115,18 +131,18 @@ function hintedAlgorithm(query: URLSearchParams) {
   return algorithm
 }
 
-function sessionAnswer(status: number, name: RepositoryName, id: string, sizeBytes: number): Answer {
+function sessionAnswer(status: number, id: string, location: string, sizeBytes: number): Answer {
   const length: Record<string, string> = status === 204 ? {} : { 'Content-Length': '0' }
   return {
     status,
-    headers: { ...sessionHeaders(name, id, sizeBytes), ...length, 'Cache-Control': 'no-store' },
+    headers: { ...sessionHeaders(id, location, sizeBytes), ...length, 'Cache-Control': 'no-store' },
     body: null,
   }
 }
 
-function sessionHeaders(name: RepositoryName, id: string, sizeBytes: number): Record<string, string> {
+function sessionHeaders(id: string, location: string, sizeBytes: number): Record<string, string> {
   return {
-    Location: `/v2/${name}/blobs/uploads/${id}`,
+    Location: location,
     // Inclusive, so an empty session has no true form; clients know 0-0 from other registries.
     Range: `0-${Math.max(0, sizeBytes - 1)}`,
     'Docker-Upload-UUID': id,

@@ -12,7 +12,7 @@ import { manifestLimitBytes, parseManifest } from '../protocol/manifest.ts'
 import type { RepositoryName, Tag } from '../protocol/names.ts'
 import { refuseBlocked, refuseBlockedRoot } from './blocked.ts'
 import { writeFetched } from './content-view.ts'
-import { type FetchedManifest, imageOf, keepImage, NotTaken } from './fetch-image.ts'
+import { type CheckedManifest, type CheckedManifests, imageOf, keepImage, NotTaken } from './checked-image.ts'
 import { writeImageRecord, type ImageRecord } from './image-record.ts'
 import { BadImage, type ImageSource } from './image-source.ts'
 import { linkBlob } from './link-blob.ts'
@@ -89,11 +89,9 @@ export async function importImage(
   }
 }
 
-type Manifests = ReadonlyMap<Digest, FetchedManifest>
-
 /** All manifests of the image, each checked, its own first. */
-async function readManifests(source: ImageSource, wait: Wait): Promise<Manifests> {
-  const manifests = new Map<Digest, FetchedManifest>()
+async function readManifests(source: ImageSource, wait: Wait): Promise<CheckedManifests> {
+  const manifests = new Map<Digest, CheckedManifest>()
   const wanted = new Set([source.manifest])
   const missing: Digest[] = []
   let held = 0
@@ -164,7 +162,7 @@ function parsed(digest: Digest, bytes: Uint8Array) {
   }
 }
 
-function describe(source: ImageSource, manifests: Manifests, limits: ImportDeps): ImageRecord {
+function describe(source: ImageSource, manifests: CheckedManifests, limits: ImportDeps): ImageRecord {
   try {
     return imageOf(source.manifest, manifests, limits)
   } catch (error) {
@@ -179,7 +177,7 @@ async function stageBlobs(
   staging: Staging,
   source: ImageSource,
   image: ImageRecord,
-  manifests: Manifests,
+  manifests: CheckedManifests,
   wait: Wait,
 ): Promise<StagedBlob[]> {
   const blobs = image.walk.filter(({ digest }) => !manifests.has(digest))
@@ -209,7 +207,7 @@ async function pushInto(
   { bucket, push }: ImportDeps,
   { name, tag }: ImportTarget,
   image: ImageRecord,
-  manifests: Manifests,
+  manifests: CheckedManifests,
   wait: Wait,
 ): Promise<ImportedImage> {
   for (const { digest, asBlob } of image.walk) {
@@ -229,7 +227,7 @@ async function pushInto(
 }
 
 /** Every manifest after those that it lists. */
-function childrenFirst(top: Digest, manifests: Manifests): ReadonlyMap<Digest, Uint8Array<ArrayBuffer>> {
+function childrenFirst(top: Digest, manifests: CheckedManifests): ReadonlyMap<Digest, Uint8Array<ArrayBuffer>> {
   const ordered = new Map<Digest, Uint8Array<ArrayBuffer>>()
   function visit(digest: Digest): void {
     const found = manifests.get(digest)
@@ -245,7 +243,7 @@ async function keepNameless(
   { bucket, clock }: ImportDeps,
   source: ImageSource,
   image: ImageRecord,
-  manifests: Manifests,
+  manifests: CheckedManifests,
   wait: Wait,
 ): Promise<ImportedImage> {
   const bytes = new Map([...manifests].map(([digest, each]) => [digest, each.bytes]))

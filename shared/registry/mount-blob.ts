@@ -9,27 +9,32 @@ import { refuseBlocked } from './blocked.ts'
 import { findBlob } from './find-blob.ts'
 import { linkBlob } from './link-blob.ts'
 
+/** Repositories that who asks may pull from; `everywhere` where that is all of them. */
+export type MountSources = readonly RepositoryName[] | 'everywhere'
+
 /**
  * Whether the mount was made.
- * @param isAllowed whether who asks may pull from `from`, or, without it, from everywhere
- * @param from undefined: from wherever it is
+ * @param sources looked into in turn
  * @throws BlockedContent
  */
 export async function mountBlob(
   bucket: Bucket,
-  isAllowed: boolean,
+  sources: MountSources,
   name: RepositoryName,
   digest: Digest,
-  from: RepositoryName | undefined,
   wait: Wait,
 ): Promise<boolean> {
   await refuseBlocked(bucket, [digest], wait)
-  if (!isAllowed) return false
-  const source =
-    from === undefined
-      ? { linked: true, sizeBytes: await bucket.head(blobKey(digest), wait) }
-      : await findBlob(bucket, from, digest, wait)
-  if (!source.linked || source.sizeBytes === undefined) return false
+  if (!(await isIn(bucket, sources, digest, wait))) return false
   await linkBlob(bucket, name, digest, wait)
   return true
+}
+
+async function isIn(bucket: Bucket, sources: MountSources, digest: Digest, wait: Wait): Promise<boolean> {
+  if (sources === 'everywhere') return (await bucket.head(blobKey(digest), wait)) !== undefined
+  for (const source of sources) {
+    const { linked, sizeBytes } = await findBlob(bucket, source, digest, wait)
+    if (linked && sizeBytes !== undefined) return true
+  }
+  return false
 }

@@ -4,7 +4,7 @@ import type { Wait } from '../ports/bucket.ts'
 import type { Digest } from '../protocol/digest.ts'
 import { parseContentName, type RepositoryName } from '../protocol/names.ts'
 import { viewedBlob } from './content-view.ts'
-import type { WantedBlob } from './fetch-image.ts'
+import type { WantedBlob } from './fetch-blob.ts'
 import { findBlobUnder } from './find-blob.ts'
 import { obtainView, type PullDeps } from './pull-manifest.ts'
 

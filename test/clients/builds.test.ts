@@ -10,7 +10,7 @@ import { referenceAt } from '../support/clients/image-client.ts'
 import { startTool } from '../support/clients/podman-buildah.ts'
 import { startRegctl } from '../support/clients/layout-clients.ts'
 import { describeWith, findClient } from '../support/clients/programs.ts'
-import { type Face, faceNames, type Faces, startFaces } from '../support/faces.ts'
+import { type Face, faceNames, type Faces, slugOf, startFaces } from '../support/faces/faces.ts'
 import { temporaryFolder } from '../support/stack.ts'
 
 /** What is built is another thing each time, unless it comes from a cache. */
@@ -150,7 +150,7 @@ describeWith(['buildah', 'busybox'], 'buildah', () => {
   }
 
   test.each(faceNames)('runs a step upon an image from the %s and pushes the result', async (face) => {
-    const name = `upon/${face.replaceAll(' ', '-').toLowerCase()}`
+    const name = `upon/${slugOf(face)}`
     const run = 'RUN ["/busybox", "sh", "-c", "/busybox echo built > /made"]'
 
     await publish(name, `FROM ${at(face, 'base')}\n${run}\n`)

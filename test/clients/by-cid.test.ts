@@ -13,8 +13,8 @@ import {
 } from '../support/clients/image-clients.ts'
 import { describeWith } from '../support/clients/programs.ts'
 import { rootIn } from '../support/http-client.ts'
-import { makeImage, type TestImage } from '../support/image.ts'
-import { startKubo, type Kubo } from '../support/kubo.ts'
+import { diffIds, makeImage, type TestImage } from '../support/image.ts'
+import { startKubo, type Kubo } from '../support/ipfs/kubo.ts'
 import { type Part, type Stack, startPart, startStack, temporaryFolder } from '../support/stack.ts'
 
 const mib = 1024 * 1024
@@ -42,6 +42,11 @@ describeWith(neededFor(imageClientNames), 'clients that pull by CID', () => {
   describe.each(runtimes)('from an edge on %s', (runtime) => {
     /** One for each client, so that none was seen before. */
     const images = new Map<string, { image: TestImage; root: string }>()
+    const madeFor = (client: string) => {
+      const made = images.get(client)
+      if (made === undefined) throw new Error(`${client} has no image`)
+      return made
+    }
     let data: { path: string; remove: () => Promise<void> }
     let swarm: Part
     let pulledFrom: Stack
@@ -70,21 +75,21 @@ describeWith(neededFor(imageClientNames), 'clients that pull by CID', () => {
     })
 
     test.each(imageClientNames)('%s gets an image that was never seen there, all of it', async (client) => {
-      const { image, root } = images.get(client) ?? { image: undefined, root: '' }
+      const { image, root } = madeFor(client)
       expect(root).toMatch(/^bafybei/)
       const reference = referenceAt(pulledFrom.edgeUrl, `${root}:latest`)
       expect(await clients[client].pull(reference)).toEqual({
-        manifestDigest: image?.manifest.digest,
+        manifestDigest: image.manifest.digest,
         diffIds: diffIds(image),
       })
     })
 
     test.each(imageClientNames)('%s gets it again when the other one has gone, by its digest too', async (client) => {
       await swarm.stop()
-      const { image, root } = images.get(client) ?? { image: undefined, root: '' }
-      for (const reference of [`${root}:latest`, `${root}@${image?.manifest.digest}`]) {
+      const { image, root } = madeFor(client)
+      for (const reference of [`${root}:latest`, `${root}@${image.manifest.digest}`]) {
         expect(await clients[client].pull(referenceAt(pulledFrom.edgeUrl, reference))).toEqual({
-          manifestDigest: image?.manifest.digest,
+          manifestDigest: image.manifest.digest,
           diffIds: diffIds(image),
         })
       }
@@ -130,7 +135,3 @@ describeWith(['ipfs', ...neededFor(imageClientNames)], 'the same image', () => {
     expect(root).toBe(await rootAt(embedded.originUrl, 'same/skopeo'))
   })
 })
-
-function diffIds(image: TestImage | undefined): readonly string[] | undefined {
-  return image?.layers.map(({ digest }) => digest)
-}

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { publishedImage, type PublishedImage } from '../support/blob-traffic.ts'
 import { describeWith, runClient } from '../support/clients/programs.ts'
-import { faceNames, type Faces, startFaces } from '../support/faces.ts'
+import { faceNames, type Faces, startFaces } from '../support/faces/faces.ts'
 import { sha256 } from '../support/image.ts'
 import { temporaryFolder } from '../support/stack.ts'
 

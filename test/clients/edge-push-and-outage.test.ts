@@ -13,16 +13,9 @@ import {
   startClients,
 } from '../support/clients/image-clients.ts'
 import { describeWith } from '../support/clients/programs.ts'
-import { makeImage, type TestImage } from '../support/image.ts'
-import {
-  anyPorts,
-  eventually,
-  type Part,
-  type Stack,
-  startPart,
-  startStack,
-  temporaryFolder,
-} from '../support/stack.ts'
+import { type Faces, startFaces } from '../support/faces/faces.ts'
+import { diffIds, makeImage, type TestImage } from '../support/image.ts'
+import { eventually, type Stack, startStack, temporaryFolder } from '../support/stack.ts'
 
 const mib = 1024 * 1024
 const runtimes = ['node', 'workerd'] as const
@@ -83,32 +76,22 @@ describeWith(neededFor(imageClientNames), 'clients at the edge', () => {
   })
 
   describe.each(runtimes)('on %s without the origin', (runtime) => {
-    let edge: Part
+    let faces: Faces
+    let edgeUrl: string
 
     beforeAll(async () => {
-      const data = await temporaryFolder()
-      const options = { 'data-dir': data.path, ...anyPorts }
-      const bucket = await startPart('bucket', options)
-      const origin = await startPart('origin', options)
-      edge = await startPart('edge', {
-        ...options,
-        edge: runtime,
-        'bucket-url': bucket.url,
-        'edge-origin-url': origin.url,
-      })
-      await clients.skopeo.push(first, referenceAt(origin.url, 'pushed/before:first'))
-      await clients.skopeo.push(second, referenceAt(origin.url, 'pushed/before:second'))
-      await origin.stop()
-      return async () => {
-        await edge.stop()
-        await bucket.stop()
-        await data.remove()
-      }
+      faces = await startFaces()
+      edgeUrl = faces.url(runtime === 'node' ? 'edge on Node' : 'edge in workerd')
+      const originUrl = faces.url('origin')
+      await clients.skopeo.push(first, referenceAt(originUrl, 'pushed/before:first'))
+      await clients.skopeo.push(second, referenceAt(originUrl, 'pushed/before:second'))
+      await faces.end('origin')
+      return () => faces.stop()
     })
 
     test.each(imageClientNames)('%s pulls everything', async (client) => {
       for (const [tag, image] of Object.entries({ first, second })) {
-        expect(await clients[client].pull(referenceAt(edge.url, `pushed/before:${tag}`))).toEqual({
+        expect(await clients[client].pull(referenceAt(edgeUrl, `pushed/before:${tag}`))).toEqual({
           manifestDigest: image.manifest.digest,
           diffIds: diffIds(image),
         })
@@ -118,13 +101,9 @@ describeWith(neededFor(imageClientNames), 'clients at the edge', () => {
     // docker's too, but it tries again for most of a minute.
     const impatient = imageClientNames.filter((client) => client !== 'docker')
     test.each(impatient)('a push by %s fails instead of hanging', async (client) => {
-      const push = clients[client].push(second, referenceAt(edge.url, 'pushed/after:latest'))
+      const push = clients[client].push(second, referenceAt(edgeUrl, 'pushed/after:latest'))
 
       await expect(push).rejects.toThrow(/503|unavailable/i)
     })
   })
 })
-
-function diffIds(image: TestImage): readonly string[] {
-  return image.layers.map(({ digest }) => digest)
-}

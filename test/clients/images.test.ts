@@ -6,8 +6,8 @@ import { type PublishedImage, publishedImage, publishedIndex } from '../support/
 import { type ImageClient, referenceAt } from '../support/clients/image-client.ts'
 import { imageClientNames, imageClients, neededFor } from '../support/clients/image-clients.ts'
 import { describeWith } from '../support/clients/programs.ts'
-import { faceNames, type Faces, startFaces } from '../support/faces.ts'
-import { makeImage, makeIndex, type TestImage, type TestIndex } from '../support/image.ts'
+import { faceNames, type Faces, startFaces } from '../support/faces/faces.ts'
+import { diffIds, makeImage, makeIndex, type TestImage, type TestIndex } from '../support/image.ts'
 import { temporaryFolder } from '../support/stack.ts'
 
 const kib = 1024
@@ -115,10 +115,6 @@ function made(what: string): TestImage {
   const image = images.get(what)
   if (image === undefined) throw new Error(`no image ${what}`)
   return image
-}
-
-function diffIds({ layers }: TestImage): readonly string[] {
-  return layers.map(({ digest }) => digest)
 }
 
 /** Digests of their blobs, each once, sorted. */

@@ -1,17 +1,16 @@
 // Layers that are in another repository already: clients mount them where their user may pull there, and upload them
 // where not.
 
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type ImageClient, referenceAt } from '../support/clients/image-client.ts'
+import type { ImageClient } from '../support/clients/image-client.ts'
 import { type ImageClients, neededFor, startClients } from '../support/clients/image-clients.ts'
 import { describeWith, runClient } from '../support/clients/programs.ts'
 import { createCredentialFile, type CredentialFile } from '../support/clients/sign-in.ts'
-import { type ClosedFaces, passwords, startClosedFaces } from '../support/closed-faces.ts'
-import { type Face, faceNames } from '../support/faces.ts'
-import { tokenFor } from '../support/http-client.ts'
-import { makeImage, type TestImage } from '../support/image.ts'
+import { type ClosedFaces, passwords, startClosedFaces } from '../support/faces/closed-faces.ts'
+import { type Face, faceNames, slugOf } from '../support/faces/faces.ts'
+import { diffIds, makeImage, type TestImage } from '../support/image.ts'
+import { basic, bearer, tokenFrom } from '../support/access/signed-in.ts'
 import { temporaryFolder } from '../support/stack.ts'
 
 const clientNames = ['docker', 'skopeo', 'crane'] as const
@@ -40,13 +39,9 @@ describeWith(neededFor(clientNames), 'a layer of another repository', () => {
   beforeAll(async () => {
     const temporary = await temporaryFolder()
     folder = temporary.path
-    await mkdir(join(folder, 'credentials'))
     credentials = await createCredentialFile(join(folder, 'credentials'))
     return temporary.remove
   })
-
-  const at = (face: Face, name: string) => referenceAt(faces.url(face), `${name}:latest`)
-  const diffIds = (image: TestImage) => image.layers.map(({ digest }) => digest)
 
   /** Statuses of the requests that opened an upload in a repository: 201 is a mount. */
   const opened = (face: Face, name: string) =>
@@ -56,10 +51,10 @@ describeWith(neededFor(clientNames), 'a layer of another repository', () => {
       .map(({ status }) => status)
 
   describe.each(faceNames)('at the %s', (face) => {
-    const slug = face.replaceAll(' ', '-').toLowerCase()
+    const slug = slugOf(face)
     const push = async (client: ImageClient, user: keyof typeof passwords, image: TestImage, name: string) => {
       await client.login(faces.host(face), user, passwords[user])
-      await client.push(image, at(face, name))
+      await client.push(image, faces.at(face, name))
     }
 
     beforeEach(async () => {
@@ -75,10 +70,10 @@ describeWith(neededFor(clientNames), 'a layer of another repository', () => {
         runClient('crane', [...args, '--insecure'], { HOME: folder, ...credentials.environment })
       await crane('auth', 'login', faces.host(face), '--username=alice', `--password=${passwords.alice}`)
 
-      await crane('copy', at(face, from), at(face, to))
+      await crane('copy', faces.at(face, from), faces.at(face, to))
 
       await expect.poll(() => opened(face, to)).toContain(201)
-      expect(await clients.crane.pull(at(face, to))).toMatchObject({ diffIds: diffIds(image) })
+      expect(await clients.crane.pull(faces.at(face, to))).toMatchObject({ diffIds: diffIds(image) })
     })
 
     // Both remember where they have put a layer before, whoever they were then.
@@ -95,7 +90,7 @@ describeWith(neededFor(clientNames), 'a layer of another repository', () => {
         await expect.poll(() => opened(face, name('team/again'))).toContain(201)
         await expect.poll(() => opened(face, name('open/by-bob'))).toContain(202)
         expect(opened(face, name('open/by-bob'))).not.toContain(201)
-        expect(await clients[by].pull(at(face, name('open/by-bob')))).toMatchObject({ diffIds: diffIds(image) })
+        expect(await clients[by].pull(faces.at(face, name('open/by-bob')))).toMatchObject({ diffIds: diffIds(image) })
       },
     )
 
@@ -105,11 +100,11 @@ describeWith(neededFor(clientNames), 'a layer of another repository', () => {
       const [layer] = diffIds(image)
       const mount = async (user: keyof typeof passwords, to: string) => {
         const scopes = [`repository:${to}:pull,push`, `repository:team/raw/${slug}:pull`]
-        const token = await tokenFor(faces.url(face), user, passwords[user], scopes)
+        const { token } = await tokenFrom(faces.url(face), scopes, basic(user, passwords[user]))
         const query = new URLSearchParams({ mount: layer ?? '', from: `team/raw/${slug}` })
         const response = await fetch(`${faces.url(face)}/v2/${to}/blobs/uploads/?${query.toString()}`, {
           method: 'POST',
-          headers: { Authorization: `Bearer ${token}` },
+          headers: bearer(token),
         })
         return response.status
       }

@@ -8,8 +8,8 @@ import { type Cosign, startCosign } from '../support/clients/cosign.ts'
 import { referenceAt } from '../support/clients/image-client.ts'
 import { describeWith, runClient } from '../support/clients/programs.ts'
 import { createCredentialFile, type CredentialFile } from '../support/clients/sign-in.ts'
-import { type ClosedFaces, passwords, startClosedFaces } from '../support/closed-faces.ts'
-import { type Face, faceNames } from '../support/faces.ts'
+import { type ClosedFaces, passwords, startClosedFaces } from '../support/faces/closed-faces.ts'
+import { type Face, faceNames, slugOf } from '../support/faces/faces.ts'
 import { filesIn } from '../support/registry-content.ts'
 import { temporaryFolder } from '../support/stack.ts'
 
@@ -46,7 +46,6 @@ describeWith(['helm', 'cosign', 'oras'], 'at a registry with users', () => {
 
   const at = (face: Face, name: string) => referenceAt(faces.url(face), name)
   const artifact = (type: string) => ({ type, folder: files, files: ['card.txt'] })
-  const slugOf = (face: Face) => face.replaceAll(' ', '-').toLowerCase()
 
   describe('helm', () => {
     let credentials: CredentialFile
@@ -65,7 +64,6 @@ describeWith(['helm', 'cosign', 'oras'], 'at a registry with users', () => {
     }
 
     beforeAll(async () => {
-      await mkdir(join(folder, 'helm'))
       credentials = await createCredentialFile(join(folder, 'helm'))
       await helm('create', join(folder, 'demo'))
       await helm('package', join(folder, 'demo'), '--version', version, '--destination', folder)

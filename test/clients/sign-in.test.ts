@@ -1,82 +1,57 @@
 // Clients that move images sign in, push and pull at every face of a registry with users, and say what is wrong in their
 // own words where they may not.
 
-import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type ImageClient, referenceAt } from '../support/clients/image-client.ts'
-import {
-  type ImageClientName,
-  imageClientNames,
-  type ImageClients,
-  neededFor,
-  startClients,
-} from '../support/clients/image-clients.ts'
+import type { ImageClient } from '../support/clients/image-client.ts'
+import { type ClosedRegistry, startClosedRegistry } from '../support/clients/closed-registry.ts'
+import { imageClientNames, neededFor } from '../support/clients/image-clients.ts'
 import { describeWith } from '../support/clients/programs.ts'
 import { says } from '../support/clients/refusals.ts'
-import { type ClosedFaces, passwords, startClosedFaces } from '../support/closed-faces.ts'
-import { faceNames } from '../support/faces.ts'
-import { makeImage, type TestImage } from '../support/image.ts'
-import { temporaryFolder } from '../support/stack.ts'
+import { passwords } from '../support/faces/closed-faces.ts'
+import { faceNames, slugOf } from '../support/faces/faces.ts'
+import { diffIds } from '../support/image.ts'
 
 describeWith(neededFor(imageClientNames), 'at a registry with users', () => {
-  let faces: ClosedFaces
-  let clients: ImageClients<ImageClientName>
-  let image: TestImage
+  let registry: ClosedRegistry
 
   beforeAll(async () => {
-    faces = await startClosedFaces()
+    registry = await startClosedRegistry()
   })
 
   afterAll(async () => {
-    await faces.stop()
-    expect(faces.failures()).toEqual([])
-  })
-
-  beforeAll(async () => {
-    const started = await startClients(imageClientNames)
-    clients = started.clients
-    return started.stop
-  })
-
-  beforeAll(async () => {
-    const folder = await temporaryFolder()
-    image = await makeImage(join(folder.path, 'image'), 'of the team', [200_000, 1])
-    await clients.skopeo.login(faces.host('origin'), 'alice', passwords.alice)
-    for (const name of ['open/image', 'team/image'])
-      await clients.skopeo.push(image, referenceAt(faces.url('origin'), `${name}:latest`))
-    return folder.remove
+    await registry.stop()
+    expect(registry.failures()).toEqual([])
   })
 
   describe.each(faceNames)('the %s:', (face) => {
-    const at = (name: string) => referenceAt(faces.url(face), `${name}:latest`)
+    const at = (name: string) => registry.at(face, name)
     const login = (client: ImageClient, user: keyof typeof passwords) =>
-      client.login(faces.host(face), user, passwords[user])
-    const diffIds = () => image.layers.map(({ digest }) => digest)
+      client.login(registry.host(face), user, passwords[user])
 
     describe.each(imageClientNames)('%s', (name) => {
-      const slug = `${face.replaceAll(' ', '-').toLowerCase()}/${name}`
+      const slug = `${slugOf(face)}/${name}`
       let client: ImageClient
 
       beforeEach(async () => {
-        client = clients[name]
+        client = registry.clients[name]
         await client.signOut()
       })
 
       test('pulls what is public without signing in', async () => {
-        expect(await client.pull(at('open/image'))).toMatchObject({ diffIds: diffIds() })
+        expect(await client.pull(at('open/image'))).toMatchObject({ diffIds: diffIds(registry.image) })
       })
 
       test('signs in, pushes and pulls what is private', async () => {
         await login(client, 'alice')
 
-        await client.push(image, at(`team/${slug}`))
+        await client.push(registry.image, at(`team/${slug}`))
 
-        expect(await client.pull(at(`team/${slug}`))).toMatchObject({ diffIds: diffIds() })
+        expect(await client.pull(at(`team/${slug}`))).toMatchObject({ diffIds: diffIds(registry.image) })
       })
 
       test('is told that a password is wrong', async () => {
         const attempt = async () => {
-          await client.login(faces.host(face), 'alice', passwords.bob)
+          await client.login(registry.host(face), 'alice', passwords.bob)
           // Some ask only now.
           await client.pull(at('team/image'))
         }
@@ -85,14 +60,14 @@ describeWith(neededFor(imageClientNames), 'at a registry with users', () => {
 
       test('is told to sign in for what is private, and for a push', async () => {
         await expect(client.pull(at('team/image'))).rejects.toThrow(says[name].unauthorized)
-        await expect(client.push(image, at(`open/${slug}`))).rejects.toThrow(says[name].unauthorized)
+        await expect(client.push(registry.image, at(`open/${slug}`))).rejects.toThrow(says[name].unauthorized)
       })
 
       test('is denied what its user may not', async () => {
         await login(client, 'bob')
-        const before = faces.log(face).length
+        const before = registry.log(face).length
         const refusals = () =>
-          faces
+          registry
             .log(face)
             .slice(before)
             .filter((line) => line['name'] === 'team/image')
@@ -101,8 +76,8 @@ describeWith(neededFor(imageClientNames), 'at a registry with users', () => {
         await expect(client.pull(at('team/image'))).rejects.toThrow(says[name].denied)
         // Some say the same of a 401, but not before they have asked for another token in vain.
         await expect.poll(refusals).toContain(403)
-        await expect(client.push(image, at(`team/by-bob/${slug}`))).rejects.toThrow(says[name].denied)
-        await client.push(image, at(`open/by-bob/${slug}`))
+        await expect(client.push(registry.image, at(`team/by-bob/${slug}`))).rejects.toThrow(says[name].denied)
+        await client.push(registry.image, at(`open/by-bob/${slug}`))
       })
     })
   })

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { type Cosign, type SignatureForm, signatureForms, startCosign } from '../support/clients/cosign.ts'
 import { referenceAt } from '../support/clients/image-client.ts'
 import { describeWith } from '../support/clients/programs.ts'
-import { type Face, faceNames, type Faces, startFaces } from '../support/faces.ts'
+import { type Face, faceNames, type Faces, startFaces } from '../support/faces/faces.ts'
 import { pushImage, type SmallImage } from '../support/http-client.ts'
 
 const forms = Object.keys(signatureForms) as readonly SignatureForm[]

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hashPassword } from '../../origin/accounts/password-hash.ts'
 import { missingSuite, runSuite, suiteCommit, type SuiteResult } from '../support/conformance.ts'
-import { type Faces, startFaces } from '../support/faces.ts'
-import { type PassingProxy, startPassingProxy } from '../support/passing-proxy.ts'
+import { type Faces, slugOf, startFaces } from '../support/faces/faces.ts'
+import { type PassingProxy, startPassingProxy } from '../support/http/passing-proxy.ts'
 import { temporaryFolder } from '../support/stack.ts'
 import { expectedOf, foundIn } from './not-passed.ts'
 import { conformancePage, type Counted, pageFile } from './page.ts'
@@ -69,6 +69,9 @@ const login = { username: 'suite', password: 'the password of the suite' }
 
 async function startRegistry({ bucket, sparse, users }: Setup): Promise<Registry> {
   let front: PassingProxy | undefined
+  // The origin has to be told of the host before it listens.
+  const origin = Promise.withResolvers<string>()
+  const publicHost = users ? await startPassingProxy(origin.promise) : undefined
   const plainBucket = async (bucketUrl: string) => {
     front = await startPassingProxy(bucketUrl, 'docker-content-digest')
     return front.url + new URL(bucketUrl).pathname
@@ -79,20 +82,23 @@ async function startRegistry({ bucket, sparse, users }: Setup): Promise<Registry
   const options = {
     ...(sparse ? { 'push-allow-sparse': 'true' } : {}),
     ...(users ? { 'access-anonymous': 'none', 'access-htpasswd': htpasswd, 'access-delete': 'true' } : {}),
+    ...(publicHost === undefined ? {} : { 'origin-public-url': publicHost.url }),
   }
   const faces = await startFaces(options, bucket === 'plain bucket' ? plainBucket : undefined)
+  origin.resolve(faces.url('origin'))
   return {
     faces,
     async stop() {
       await faces.stop()
       await front?.stop()
+      await publicHost?.stop()
       await folder.remove()
     },
   }
 }
 
 async function runAt(faces: Faces, { face, blobs, version, sparse, users }: Run): Promise<SuiteResult> {
-  const repositories = `${face.replaceAll(' ', '-').toLowerCase()}/${blobs}/${version}`
+  const repositories = `${slugOf(face)}/${blobs}/${version}`
   const run = { url: faces.url(face), version, sparse, repositories, ...(users ? { login } : {}) }
   if (face === 'origin' || blobs === 'redirected') return runSuite(run)
   // Who came by a name that is not loopback gets blobs from the edge itself, as the bucket is on loopback.

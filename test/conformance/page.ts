@@ -27,7 +27,7 @@ export function conformancePage(all: readonly Counted[]): string {
 
 Written by \`npm run conformance:write\`. The suite is that of [opencontainers/distribution-spec](https://github.com/opencontainers/distribution-spec/tree/${suiteCommit}/conformance), commit \`${suiteCommit}\`; the numbers are its own counts of checks. \`CONFORMANCE_BIN=… npm test -- test/conformance\` repeats the runs: all that does not pass is listed below, everything else is a failure of the test.
 
-An edge redirects clients to the bucket for blobs, and streams to those who came by another name than loopback while the bucket is on loopback. Sparse: with \`push.allow_sparse\`, and the suite’s content of that kind; otherwise the configuration is the default one. Users: everything takes a token, and the suite signs in. A plain bucket is one that sends no \`Docker-Content-Digest\`, as those of S3.
+An edge redirects clients to the bucket for blobs, and streams to those who came by another name than loopback while the bucket is on loopback. Sparse: with \`push.allow_sparse\`, and the suite’s content of that kind; otherwise the configuration is the default one. Users: everything takes a token, the suite signs in, and what it uploads by an edge goes past it to the origin’s public host. A plain bucket is one that sends no \`Docker-Content-Digest\`, as those of S3.
 
 ${table(['face', 'blobs', 'version', 'sparse', 'users', 'passed', 'skipped', 'disabled', 'failed', 'errors'], runs)}
 

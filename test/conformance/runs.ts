@@ -1,7 +1,7 @@
 // Which runs of the suite there are: every face of the registry, however blobs get from it to clients.
 
 import { suiteVersions, type SuiteVersion } from '../support/conformance.ts'
-import type { Face } from '../support/faces.ts'
+import type { Face } from '../support/faces/faces.ts'
 
 /** A registry, and what its runs push. */
 export interface Setup {
@@ -9,7 +9,7 @@ export interface Setup {
   readonly bucket: 'bucket process' | 'plain bucket'
   /** Whether `push.allow_sparse` is set, and such content is pushed. */
   readonly sparse: boolean
-  /** Whether the registry answers none but users, and the suite signs in as one. */
+  /** Whether the registry answers none but users, and the suite signs in as one. Uploads then go past the edges. */
   readonly users: boolean
 }
 

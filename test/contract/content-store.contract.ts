@@ -5,7 +5,7 @@ import type { Wait } from '../../shared/ports/bucket.ts'
 import type { ContentImage, ContentStore } from '../../shared/ports/content-store.ts'
 import type { Cid } from '../../shared/protocol/cid.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
-import { testFile, testImage } from '../support/content.ts'
+import { testFile, testImage } from '../support/ipfs/content.ts'
 import { randomBytes } from '../support/image.ts'
 
 const wait: Wait = { signal: new AbortController().signal }

@@ -4,7 +4,7 @@ import { createKuboClient } from '../../origin/ipfs/kubo/kubo-client.ts'
 import { createKuboStore } from '../../origin/ipfs/kubo/kubo-store.ts'
 import { systemClock } from '../../origin/process/system-ports.ts'
 import { describeWith } from '../support/clients/programs.ts'
-import { type Kubo, startKubo } from '../support/kubo.ts'
+import { type Kubo, startKubo } from '../support/ipfs/kubo.ts'
 import { contentStoreContract } from './content-store.contract.ts'
 
 describeWith(['ipfs'], 'a node of its own for each test', () => {

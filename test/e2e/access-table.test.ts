@@ -4,13 +4,13 @@
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { routeMethods } from '../../shared/http/routes.ts'
-import { faultOf } from '../support/access-table/check.ts'
-import type { Identity, Place } from '../support/access-table/policy.ts'
-import { isNamed, type Probe, probesOf } from '../support/access-table/probes.ts'
-import { rows, type Target } from '../support/access-table/routes.ts'
-import { createExactClient, type ExactClient } from '../support/exact-request.ts'
-import { type Face, faceNames, type Faces, startFaces } from '../support/faces.ts'
-import { claimsFor, otherKey, ownKey, signed } from '../support/forged-tokens.ts'
+import { faultOf } from '../support/access/table/check.ts'
+import type { Identity, Place } from '../support/access/table/policy.ts'
+import { isNamed, type Probe, probesOf } from '../support/access/table/probes.ts'
+import { rows, type Target } from '../support/access/table/routes.ts'
+import { createExactClient, type ExactClient } from '../support/http/exact-request.ts'
+import { type Face, faceNames, type Faces, startFaces } from '../support/faces/faces.ts'
+import { claimsFor, otherKey, ownKey, signed } from '../support/access/forged-tokens.ts'
 import {
   manifestText,
   ociManifestType,
@@ -22,7 +22,7 @@ import {
 } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
 import { filesIn } from '../support/registry-content.ts'
-import { bearer, settingsWithUsers, signIn, tokenFrom } from '../support/signed-in.ts'
+import { bearer, settingsWithUsers, signIn, tokenFrom } from '../support/access/signed-in.ts'
 
 let client: ExactClient
 let faces: Faces
@@ -143,7 +143,7 @@ test.each(faceNames)(
   },
 )
 
-const reads = new Set(['pull', 'any token', 'nothing', 'no bearer'])
+const reads = new Set(['pull', 'any token', 'the catalog', 'no bearer'])
 
 test.each(faceNames)('at the %s whoever may read does so', async (face) => {
   const allowed = probesOf(targets).filter(

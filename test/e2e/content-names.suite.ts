@@ -11,7 +11,7 @@ import {
   withDigest,
 } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
-import { imageVectors, type ImageVector } from '../support/ipfs-vectors.ts'
+import { imageVectors, type ImageVector } from '../support/ipfs/ipfs-vectors.ts'
 
 const [aVector] = imageVectors as readonly [ImageVector, ...ImageVector[]]
 

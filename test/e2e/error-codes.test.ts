@@ -4,10 +4,10 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type OciErrorCode, ociErrorCodes } from '../../shared/protocol/errors.ts'
-import { faces } from '../support/ways-in.ts'
+import { stackFaces } from '../support/faces/faces.ts'
 import { manifestText, ociManifestType, pushImage, startUpload, withDigest } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
-import { ociCode } from '../support/raw-http.ts'
+import { ociCode } from '../support/http/raw-http.ts'
 import { filesIn } from '../support/registry-content.ts'
 import { type Stack, startStack } from '../support/stack.ts'
 
@@ -78,7 +78,7 @@ test('the codes are those of the spec’s table, code-1 to code-14, and all but 
   expect(notYet).toEqual(['UNAUTHORIZED', 'TOOMANYREQUESTS'])
 })
 
-describe.each(faces)('at %s', (_, runtime, face) => {
+describe.each(stackFaces)('at %s', (_, runtime, face) => {
   let stack: Stack
   const stored = () => filesIn(join(stack.dataFolder, 'bucket'))
 

@@ -4,7 +4,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { pushImage } from '../support/http-client.ts'
-import { snapshot } from '../support/read-only-folder.ts'
+import { snapshot } from '../support/bucket/read-only-folder.ts'
 import { type Part, startPart, temporaryFolder } from '../support/stack.ts'
 
 let folder: string

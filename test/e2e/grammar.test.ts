@@ -3,10 +3,10 @@
 
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { faces } from '../support/ways-in.ts'
+import { stackFaces } from '../support/faces/faces.ts'
 import { ociIndexType, pushBlob, pushImage, startUpload } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
-import { exchange, ociCode } from '../support/raw-http.ts'
+import { exchange, ociCode } from '../support/http/raw-http.ts'
 import { filesIn } from '../support/registry-content.ts'
 import { type Stack, startStack } from '../support/stack.ts'
 
@@ -74,7 +74,7 @@ const goodPaths: readonly [string, string, number][] = [
   ['the last of referrers that is no digest', `/v2/there/referrers/sha256:${hex}?last=../..&artifactType=%00`, 200],
 ]
 
-describe.each(faces)('at %s', (_, runtime, face) => {
+describe.each(stackFaces)('at %s', (_, runtime, face) => {
   let stack: Stack
   const stored = () => filesIn(join(stack.dataFolder, 'bucket'))
   const ask = async (method: string, target: string) => {

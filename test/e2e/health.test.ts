@@ -3,6 +3,7 @@
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { publishIn } from '../support/published-rules.ts'
 import { eventually, type Part, type Stack, startPart, startStack, temporaryFolder } from '../support/stack.ts'
 
 const statusOf = async (url: string, path: string) => (await fetch(`${url}${path}`)).status
@@ -56,6 +57,7 @@ describe.each([
 
   beforeAll(async () => {
     folder = await temporaryFolder()
+    await publishIn(join(folder.path, 'bucket'))
   })
 
   afterAll(async () => {
@@ -76,7 +78,8 @@ describe.each([
     })
     parts.push(edge)
     const response = await fetch(`${edge.url}/readyz`)
-    expect([response.status, await response.json()]).toEqual([200, { ready: true, checks: { bucket_read: 'ok' } }])
+    const checks = { bucket_read: 'ok', access_rules: 'ok' }
+    expect([response.status, await response.json()]).toEqual([200, { ready: true, checks }])
     await bucket.stop()
     await readyWithin(edge.url, 503)
     expect(await statusOf(edge.url, '/livez')).toBe(200)

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { pushImage } from '../support/http-client.ts'
-import { exchange, ociCode } from '../support/raw-http.ts'
+import { exchange, ociCode } from '../support/http/raw-http.ts'
 import { type Stack, startStack } from '../support/stack.ts'
 
 let stack: Stack

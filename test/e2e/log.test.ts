@@ -11,7 +11,7 @@ import { blobKey } from '../../shared/layout/keys.ts'
 import { pushBlob } from '../support/http-client.ts'
 import { randomBytes } from '../support/image.ts'
 import { anyPorts, eventually, type LogLine, type Part, startPart, temporaryFolder } from '../support/stack.ts'
-import { digest as parsed } from '../unit/arbitraries.ts'
+import { digest as parsed } from '../support/arbitraries.ts'
 
 /** More than the connection between two processes holds, so that the sender waits for the reader. */
 const blobBytes = 48 * 1024 * 1024

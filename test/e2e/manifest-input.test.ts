@@ -3,10 +3,10 @@
 
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { faces } from '../support/ways-in.ts'
+import { stackFaces } from '../support/faces/faces.ts'
 import { manifestText, ociIndexType, ociManifestType, pushImage, putManifest } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
-import { ociCode } from '../support/raw-http.ts'
+import { ociCode } from '../support/http/raw-http.ts'
 import { filesIn } from '../support/registry-content.ts'
 import { type Stack, startStack } from '../support/stack.ts'
 
@@ -81,7 +81,7 @@ const contentTypes: readonly [string, number][] = [
   ['multipart/form-data; boundary=x', 400],
 ]
 
-describe.each(faces)('at %s, a manifest', (_, runtime, face) => {
+describe.each(stackFaces)('at %s, a manifest', (_, runtime, face) => {
   let stack: Stack
   const stored = () => filesIn(join(stack.dataFolder, 'bucket'))
   const put = (tag: string, content: string | Uint8Array<ArrayBuffer>, type?: string) =>

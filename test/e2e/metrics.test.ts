@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pushImage, startUpload } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
-import { labelValues, type MetricsPage, parseMetrics, total } from '../support/prometheus-text.ts'
+import { labelValues, type MetricsPage, parseMetrics, total } from '../support/http/prometheus-text.ts'
 import { anyPorts, eventually, type Part, startPart, temporaryFolder } from '../support/stack.ts'
 
 const loopback = '127.0.0.1:0'

@@ -126,12 +126,12 @@ describe('what refuses to start', () => {
       /access\.anonymous.*must be set/,
     ],
     [
-      'an edge others can reach, without rights',
-      'edge',
-      { 'edge-listen': '0.0.0.0:0' },
-      /access\.anonymous.*must be set/,
+      'an origin whose edge others can reach, without rights',
+      'origin',
+      { ...anyPorts, 'edge-listen': '0.0.0.0:0' },
+      /access\.anonymous.*must be set, because edge\.listen/,
     ],
-    ['the whole, when one part may not', 'up', { ...anyPorts, 'edge-listen': '0.0.0.0:0' }, /edge did not start/],
+    ['the whole, when one part may not', 'up', { ...anyPorts, 'edge-listen': '0.0.0.0:0' }, /origin did not start/],
     [
       'a bucket on all addresses, without a name for it',
       'bucket',

@@ -3,10 +3,10 @@
 
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { faces } from '../support/ways-in.ts'
+import { stackFaces } from '../support/faces/faces.ts'
 import { ociIndexType, pushImage, startUpload } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
-import { exchange, ociCode, openConnection } from '../support/raw-http.ts'
+import { exchange, ociCode, openConnection } from '../support/http/raw-http.ts'
 import { filesIn } from '../support/registry-content.ts'
 import { eventually, type Stack, startStack } from '../support/stack.ts'
 
@@ -15,7 +15,7 @@ const close = 'Connection: close\r\n'
 const index = JSON.stringify({ schemaVersion: 2, mediaType: ociIndexType, manifests: [] })
 const idleMs = 1000
 
-describe.each(faces)('a connection to %s', (face, runtime, urlOf) => {
+describe.each(stackFaces)('a connection to %s', (face, runtime, urlOf) => {
   let stack: Stack
   let url: string
   const tag = (name: string) => `/v2/raw/there/manifests/${name}`

@@ -4,7 +4,7 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ociIndexType, pushImage } from '../support/http-client.ts'
-import { exchange, ociCode, openConnection } from '../support/raw-http.ts'
+import { exchange, ociCode, openConnection } from '../support/http/raw-http.ts'
 import { filesIn } from '../support/registry-content.ts'
 import { type EdgeRuntime, type Stack, startStack } from '../support/stack.ts'
 

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { routeMethods } from '../../shared/http/routes.ts'
 import { ociError, pushImage, type SmallImage, startUpload } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
-import { readOnlyFolder, type ReadOnlyFolder, snapshot } from '../support/read-only-folder.ts'
+import { readOnlyFolder, type ReadOnlyFolder, snapshot } from '../support/bucket/read-only-folder.ts'
 import { eventually, type Part, startPart, temporaryFolder } from '../support/stack.ts'
 
 const loopback = '127.0.0.1:0'

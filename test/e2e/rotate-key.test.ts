@@ -1,9 +1,9 @@
 // The key of tokens is changed beside a running registry: clients stay signed in, unless the key was lost.
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { faceNames, type Faces, startFaces } from '../support/faces.ts'
+import { faceNames, type Faces, startFaces } from '../support/faces/faces.ts'
 import { pushImage } from '../support/http-client.ts'
-import { bearer, settingsWithUsers, signIn } from '../support/signed-in.ts'
+import { bearer, settingsWithUsers, signIn } from '../support/access/signed-in.ts'
 import { eventually } from '../support/stack.ts'
 import { runVerb } from '../support/verbs.ts'
 

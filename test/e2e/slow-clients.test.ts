@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ociIndexType, startUpload } from '../support/http-client.ts'
-import { ociCode, openConnection, parseAnswers } from '../support/raw-http.ts'
+import { ociCode, openConnection, parseAnswers } from '../support/http/raw-http.ts'
 import { eventually, type Part, startPart, temporaryFolder } from '../support/stack.ts'
 
 const limitMs = 1000

@@ -3,8 +3,9 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { openTokenFolder } from '../../origin/accounts/token-folder.ts'
-import { faceNames, type Faces, startFaces } from '../support/faces.ts'
-import { claimsFor, forgedTokens, ownKey, signed } from '../support/forged-tokens.ts'
+import type { Right } from '../../shared/protocol/rights.ts'
+import { faceNames, type Faces, startFaces } from '../support/faces/faces.ts'
+import { claimsFor, forgedTokens, ownKey, signed } from '../support/access/forged-tokens.ts'
 import {
   manifestText,
   ociError,
@@ -17,7 +18,7 @@ import {
   withDigest,
 } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
-import { openConnection, parseAnswers } from '../support/raw-http.ts'
+import { openConnection, parseAnswers } from '../support/http/raw-http.ts'
 import { filesIn } from '../support/registry-content.ts'
 import {
   basic,
@@ -27,7 +28,7 @@ import {
   signIn,
   type TokenDocument,
   tokenFrom,
-} from '../support/signed-in.ts'
+} from '../support/access/signed-in.ts'
 
 let faces: Faces
 let image: SmallImage
@@ -233,6 +234,23 @@ describe.each(faceNames)('at the %s', (face) => {
     expect((await mount(`mount=${own}&from=private/app`, both, 'public/app')).status).toBe(201)
   })
 
+  test('a mount that names no repository is made from those that the token is for, and may be pulled', async () => {
+    const mount = async (digest: string, headers: Record<string, string>) =>
+      (await fetch(`${base}/v2/public/app/blobs/uploads/?mount=${digest}`, { method: 'POST', headers })).status
+    const both = await as('writer', 'public/app', 'private/app')
+    const writer = await as('writer', 'public/app')
+    const blob = await pushBlob(base, 'private/app', `without a name at the ${face}`, both)
+    expect(await mount(blob, writer)).toBe(202)
+    // A token can be for what its user may not: that it was asked for gives no right.
+    const stranger = await as('stranger', 'other/app', 'private/app')
+    const theirs = `${base}/v2/other/app/blobs/uploads/?mount=${blob}`
+    expect((await fetch(theirs, { method: 'POST', headers: stranger })).status).toBe(202)
+    expect(await mount(sha256('is nowhere'), both)).toBe(202)
+    expect(await mount(blob, both)).toBe(201)
+    // It is in a repository of this token now.
+    expect(await mount(blob, writer)).toBe(201)
+  })
+
   test('a manifest that refers to a private one is a referrer in its own repository alone', async () => {
     const stranger = await as('stranger', 'other/app')
     await pushBlob(base, 'other/app', '{}', stranger)
@@ -245,20 +263,35 @@ describe.each(faceNames)('at the %s', (face) => {
   })
 
   test('the catalog shows what is private to those alone who may pull it and asked for the catalog', async () => {
+    const list = (headers: Record<string, string>) => fetch(`${base}/v2/_catalog`, { headers })
     const listed = async (headers: Record<string, string>) =>
-      ((await (await fetch(`${base}/v2/_catalog`, { headers })).json()) as { repositories: string[] }).repositories
+      ((await (await list(headers)).json()) as { repositories: string[] }).repositories
     const catalogFor = async (user: string, limits?: Parameters<typeof makePersonalToken>[2]) => {
       const made = await makePersonalToken(faces.dataFolder, user, limits)
       return listed(bearer((await tokenFrom(base, ['registry:catalog:*'], basic(user, made))).token))
     }
-    expect(await catalogFor('reader')).toContain('private/app')
+    const admin = await as('admin', 'public/listed')
+    await pushImage(base, 'public/listed', 'v1', `listed at the ${face}`, admin)
+    const limited = (repositories: string, ...rights: Right[]) => catalogFor('admin', [{ repositories, rights }])
+    for (const names of [await catalogFor('reader'), await limited('private/*', 'push'), await limited('**', 'pull')])
+      expect(names).toEqual(expect.arrayContaining(['private/app', 'public/listed']))
     for (const names of [
-      await listed({}),
       await listed(bearer('anonymous')),
-      await listed(await as('reader', 'private/app')),
       await catalogFor('stranger'),
-      await catalogFor('admin', [{ repositories: 'other/**', rights: ['pull'] }]),
-    ])
+      await limited('other/**', 'pull'),
+      await limited('**', 'delete'),
+    ]) {
+      expect(names).toContain('public/listed')
       expect(names).not.toContain('private/app')
+    }
+    // Who has shown nothing, or asked for something else, is told what to ask for.
+    const challenge = `Bearer realm="${base}/token",service="mirrorball",scope="registry:catalog:*"`
+    for (const [headers, error] of [
+      [{}, ''],
+      [await as('reader', 'private/app'), ',error="insufficient_scope"'],
+    ] as const) {
+      const answer = await list(headers)
+      expect([answer.status, answer.headers.get('WWW-Authenticate')]).toEqual([401, `${challenge}${error}`])
+    }
   })
 })

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { manifestText, pushBlob, pushImage, putManifest, startUpload, withDigest } from '../support/http-client.ts'
 import { randomBytes, sha256 } from '../support/image.ts'
-import { missingSmallDisk, mountSmallDisk } from '../support/small-disk.ts'
+import { missingSmallDisk, mountSmallDisk } from '../support/bucket/small-disk.ts'
 import { type Part, startPart } from '../support/stack.ts'
 
 const missing = await missingSmallDisk()

@@ -11,8 +11,8 @@ import { edgeApp, fetchOf, originApp } from '../support/apps.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 import { manifestText, ociManifestType } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
-import { createMemoryBucket, type Objects } from '../support/memory-bucket.ts'
-import { createMemoryUploads } from '../support/memory-uploads.ts'
+import { createMemoryBucket, type Objects } from '../support/bucket/memory-bucket.ts'
+import { createMemoryUploads } from '../support/bucket/memory-uploads.ts'
 
 const name = 'some/name' as RepositoryName
 

@@ -12,7 +12,7 @@ import { UpstreamError } from '../../shared/protocol/errors.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 import { manifestText, ociError } from '../support/http-client.ts'
 import { randomBytes, sha256 } from '../support/image.ts'
-import { createRegistry, pushTo, type Registry, sourceOf } from '../support/ipfs-world.ts'
+import { createRegistry, pushTo, type Registry, sourceOf } from '../support/ipfs/ipfs-world.ts'
 import { eventually } from '../support/stack.ts'
 
 const hour = 3600_000

@@ -9,10 +9,10 @@ import type { Cid } from '../../shared/protocol/cid.ts'
 import type { Digest } from '../../shared/protocol/digest.ts'
 import { imageBlocks, readBlock } from '../../shared/registry/image-blocks.ts'
 import { readImageRecord } from '../../shared/registry/image-record.ts'
-import { type Gateway, type GatewayManners, startGateway } from '../support/gateway.ts'
+import { type Gateway, type GatewayManners, startGateway } from '../support/ipfs/gateway.ts'
 import { ociError } from '../support/http-client.ts'
 import { randomBytes, sha256 } from '../support/image.ts'
-import { createRegistry, pushTo, type Registry, type PushedImage } from '../support/ipfs-world.ts'
+import { createRegistry, pushTo, type Registry, type PushedImage } from '../support/ipfs/ipfs-world.ts'
 
 const wait = { signal: new AbortController().signal }
 const large = Buffer.from(randomBytes('a layer of gateways', 3_500_000)).toString('latin1')

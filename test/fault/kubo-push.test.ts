@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createHash } from 'node:crypto'
 import { cidText, leafBytes, rawCid } from '../../shared/ipfs/cid.ts'
 import { describeWith } from '../support/clients/programs.ts'
-import { type FaultyProxy, startFaultyProxy } from '../support/faulty-proxy.ts'
+import { type FaultyProxy, startFaultyProxy } from '../support/ipfs/faulty-proxy.ts'
 import {
   locationOf,
   manifestText,
@@ -18,7 +18,7 @@ import {
   withDigest,
 } from '../support/http-client.ts'
 import { randomBytes, sha256 } from '../support/image.ts'
-import { type Kubo, startKubo } from '../support/kubo.ts'
+import { type Kubo, startKubo } from '../support/ipfs/kubo.ts'
 import { anyPorts, eventually, type Part, startPart, temporaryFolder } from '../support/stack.ts'
 
 /** Milliseconds until a call of Kubo is given up. */

@@ -7,7 +7,7 @@ import type { Cid } from '../../shared/protocol/cid.ts'
 import type { Digest } from '../../shared/protocol/digest.ts'
 import { manifestText, ociError } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
-import { createRegistry, pushTo, putTo, sourceOf } from '../support/ipfs-world.ts'
+import { createRegistry, pushTo, putTo, sourceOf } from '../support/ipfs/ipfs-world.ts'
 
 const wait = { signal: new AbortController().signal }
 const closed = { anonymous: 'push', delete: true, fetch: true, private: ['team/**'] } as const

@@ -19,8 +19,8 @@ import {
   silent,
   stallsInTheBody,
   startS3Proxy,
-} from '../support/s3-proxy.ts'
-import { miniflareS3, type S3Server } from '../support/s3-servers.ts'
+} from '../support/bucket/s3-proxy.ts'
+import { miniflareS3, type S3Server } from '../support/bucket/s3-servers.ts'
 import { eventually } from '../support/stack.ts'
 
 const wait = { signal: new AbortController().signal }

@@ -11,8 +11,8 @@ import type { Bucket } from '../../shared/ports/bucket.ts'
 import type { Uploads } from '../../shared/ports/uploads.ts'
 import { digestFrom, digestOf, hexOf } from '../../shared/protocol/digest.ts'
 import { OciError, UpstreamError } from '../../shared/protocol/errors.ts'
-import { losesTheAnswer, refuses, type S3Proxy, stale, startS3Proxy, succeeds } from '../support/s3-proxy.ts'
-import { minio, miniflareS3, type S3Server, versitygw } from '../support/s3-servers.ts'
+import { losesTheAnswer, refuses, type S3Proxy, stale, startS3Proxy, succeeds } from '../support/bucket/s3-proxy.ts'
+import { minio, miniflareS3, type S3Server, versitygw } from '../support/bucket/s3-servers.ts'
 
 const wait = { signal: new AbortController().signal }
 const key = blobKey(digestFrom('sha256', 'ab'.repeat(32)))

@@ -1,7 +1,7 @@
 // Looks into a bucket: it holds what the model says, and what it holds is whole.
 
 import { parseBlobKey } from '../../shared/layout/keys.ts'
-import type { Objects } from '../support/memory-bucket.ts'
+import type { Objects } from '../support/bucket/memory-bucket.ts'
 import { digestLike, type Model } from './model.ts'
 
 const links: readonly [RegExp, keyof Pick<Model, 'blobs' | 'manifests'>][] = [

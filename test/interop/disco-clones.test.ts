@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { referenceAt } from '../support/clients/image-client.ts'
 import { type ImageClients, neededFor, startClients } from '../support/clients/image-clients.ts'
-import { type Disco, missingForDisco, startDisco } from '../support/disco.ts'
-import { makeImage, makeIndex } from '../support/image.ts'
-import { type Kubo, startKubo } from '../support/kubo.ts'
+import { type Disco, missingForDisco, startDisco } from '../support/other-registries/disco.ts'
+import { diffIds, makeImage, makeIndex } from '../support/image.ts'
+import { type Kubo, startKubo } from '../support/ipfs/kubo.ts'
 import { startStack, type Stack, temporaryFolder } from '../support/stack.ts'
 
 const names = ['skopeo', 'crane', 'docker'] as const
@@ -67,7 +67,7 @@ describe.skipIf(missing !== undefined)(`Forta's Disco clones what Mirrorball pus
       for (const client of ['skopeo', 'crane'] as const) {
         const pulled = await clients[client].pull(`${referenceAt(disco(), root)}:latest`)
         expect(pulled.manifestDigest).toBe(image.manifest.digest)
-        expect(pulled.diffIds).toEqual(image.layers.map(({ digest }) => digest))
+        expect(pulled.diffIds).toEqual(diffIds(image))
       }
     })
 
@@ -76,7 +76,7 @@ describe.skipIf(missing !== undefined)(`Forta's Disco clones what Mirrorball pus
       const image = await makeImage(join(folder.path, name), name, [3_000_000, 100])
       await clients.docker.push(image, `${referenceAt(ours.edgeUrl, name)}:latest`)
       const pulled = await clients.docker.pull(`${referenceAt(disco(), await rootAt(name))}:latest`)
-      expect(pulled.diffIds).toEqual(image.layers.map(({ digest }) => digest))
+      expect(pulled.diffIds).toEqual(diffIds(image))
     })
 
     test('an index with all its images', async () => {

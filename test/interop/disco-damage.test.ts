@@ -10,8 +10,8 @@ import { startSkopeo } from '../support/clients/layout-clients.ts'
 import { missingClients } from '../support/clients/programs.ts'
 import { ociError, pushBlob } from '../support/http-client.ts'
 import { makeImage, type TestImage } from '../support/image.ts'
-import { type Kubo, startKubo } from '../support/kubo.ts'
-import { blobPathOf, purgeKubo } from '../support/purge.ts'
+import { type Kubo, startKubo } from '../support/ipfs/kubo.ts'
+import { blobPathOf, purgeKubo } from '../support/bucket/purge.ts'
 import { startStack, type Stack, temporaryFolder } from '../support/stack.ts'
 
 const missing = missingClients('ipfs', 'skopeo')

@@ -6,9 +6,9 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { referenceAt } from '../support/clients/image-client.ts'
 import { type ImageClients, neededFor, startClients } from '../support/clients/image-clients.ts'
 import { missingClients } from '../support/clients/programs.ts'
-import { makeImage, makeIndex, type TestImage } from '../support/image.ts'
-import { type Kubo, startKubo } from '../support/kubo.ts'
-import { purgeKubo } from '../support/purge.ts'
+import { diffIds, makeImage, makeIndex, type TestImage } from '../support/image.ts'
+import { type Kubo, startKubo } from '../support/ipfs/kubo.ts'
+import { purgeKubo } from '../support/bucket/purge.ts'
 import { startStack, type Stack, temporaryFolder } from '../support/stack.ts'
 
 const names = ['skopeo', 'crane'] as const
@@ -46,11 +46,11 @@ describe.skipIf(missing !== undefined)(`unlike Forta's Disco, Mirrorball (${miss
   const pushed = (base: string, reference: string) => (each: TestImage) =>
     clients.skopeo.push(each, referenceAt(base, reference))
 
-  async function expectPulls(base: string, reference: string, { manifest, layers }: TestImage): Promise<void> {
+  async function expectPulls(base: string, reference: string, image: TestImage): Promise<void> {
     for (const client of names) {
       const pulled = await clients[client].pull(referenceAt(base, reference))
-      expect([client, reference, pulled.manifestDigest]).toEqual([client, reference, manifest.digest])
-      expect(pulled.diffIds).toEqual(layers.map(({ digest }) => digest))
+      expect([client, reference, pulled.manifestDigest]).toEqual([client, reference, image.manifest.digest])
+      expect(pulled.diffIds).toEqual(diffIds(image))
     }
   }
 

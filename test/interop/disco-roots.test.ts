@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { referenceAt } from '../support/clients/image-client.ts'
 import { type ImageClients, neededFor, startClients } from '../support/clients/image-clients.ts'
-import { type Disco, missingForDisco, startDisco } from '../support/disco.ts'
+import { type Disco, missingForDisco, startDisco } from '../support/other-registries/disco.ts'
 import { makeImage } from '../support/image.ts'
-import { type Kubo, startKubo } from '../support/kubo.ts'
+import { type Kubo, startKubo } from '../support/ipfs/kubo.ts'
 import { startStack, type Stack, temporaryFolder } from '../support/stack.ts'
 
 const names = ['skopeo', 'crane', 'docker'] as const

@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { missingClients } from '../support/clients/programs.ts'
-import { type Distribution, startDistribution } from '../support/distribution.ts'
+import { type Distribution, startDistribution } from '../support/other-registries/distribution.ts'
 import { pushImage } from '../support/http-client.ts'
 import { asManifest, blobsOf, filesIn, pushContent, questions, type Repository } from '../support/registry-content.ts'
 import { type Stack, startStack, temporaryFolder } from '../support/stack.ts'

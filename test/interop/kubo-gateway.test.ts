@@ -9,9 +9,9 @@ import { createVerifiedReader } from '../../shared/ipfs/verified-blocks.ts'
 import type { Fetch } from '../../shared/ports/fetch.ts'
 import type { Cid } from '../../shared/protocol/cid.ts'
 import { describeWith } from '../support/clients/programs.ts'
-import { collect, rawBlock } from '../support/dag.ts'
+import { collect, rawBlock } from '../support/ipfs/dag.ts'
 import { randomBytes, sha256 } from '../support/image.ts'
-import { type Kubo, startKubo } from '../support/kubo.ts'
+import { type Kubo, startKubo } from '../support/ipfs/kubo.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
 
 const wait = { signal: new AbortController().signal }

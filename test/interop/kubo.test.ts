@@ -10,10 +10,10 @@ import type { Wait } from '../../shared/ports/bucket.ts'
 import type { Cid } from '../../shared/protocol/cid.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 import { describeWith } from '../support/clients/programs.ts'
-import { testFile, testImage } from '../support/content.ts'
+import { testFile, testImage } from '../support/ipfs/content.ts'
 import { randomBytes, sha256 } from '../support/image.ts'
-import { fileVectors, smallFiles } from '../support/ipfs-vectors.ts'
-import { type Kubo, startKubo } from '../support/kubo.ts'
+import { fileVectors, smallFiles } from '../support/ipfs/ipfs-vectors.ts'
+import { type Kubo, startKubo } from '../support/ipfs/kubo.ts'
 
 const wait: Wait = { signal: new AbortController().signal }
 const mebibyte = 1024 * 1024

@@ -7,11 +7,11 @@ import { request, type RequestOptions } from 'node:https'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
-import { createAuthority } from '../support/certificates.ts'
+import { createAuthority } from '../support/http/certificates.ts'
 import { startNginx } from '../support/clients/nginx.ts'
 import { describeWith, runClient } from '../support/clients/programs.ts'
 import { makeImage } from '../support/image.ts'
-import { layoutDigest, readImage } from '../support/oci-layout.ts'
+import { layoutDigest, readImage } from '../support/clients/oci-layout.ts'
 import { eventually, projectFolder, type Stack, startStack, temporaryFolder } from '../support/stack.ts'
 
 /** Far more than nginx takes, or keeps in memory, unless it is told to. */
@@ -55,7 +55,7 @@ describeWith(['nginx', 'skopeo'], 'behind nginx, by the recipe of the documentat
     const temporary = await temporaryFolder()
     folder = temporary.path
     const authority = await createAuthority(folder)
-    const { certFile, keyFile } = await authority.issue(join(folder, 'tls'))
+    const { certFile, keyFile } = await authority.issue()
     ca = await readFile(authority.caFile, 'utf8')
     certificates = join(folder, 'trusted')
     await mkdir(certificates)

@@ -2,10 +2,10 @@
 
 import { beforeAll, expect, test } from 'vitest'
 import { describeWith } from '../support/clients/programs.ts'
-import { collect, makeFile, rawBlock, readUnixfsFile } from '../support/dag.ts'
+import { collect, makeFile, rawBlock, readUnixfsFile } from '../support/ipfs/dag.ts'
 import { randomBytes } from '../support/image.ts'
-import { type Kubo, startKubo } from '../support/kubo.ts'
-import { addressOf, publishing, startNode } from '../support/swarm-nodes.ts'
+import { type Kubo, startKubo } from '../support/ipfs/kubo.ts'
+import { addressOf, publishing, startNode } from '../support/ipfs/swarm-nodes.ts'
 import type { Swarm } from '../../origin/ipfs/swarm/swarm.ts'
 import { cidText, decodeCid } from '../../shared/ipfs/cid.ts'
 import type { Block } from '../../shared/ports/content-store.ts'

@@ -2,11 +2,11 @@
 
 import { randomBytes } from 'node:crypto'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { makeFile, rawBlock, readUnixfsFile } from '../support/dag.ts'
+import { makeFile, rawBlock, readUnixfsFile } from '../support/ipfs/dag.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
 import { eventually } from '../support/stack.ts'
-import { addressOf, newIdentity, publishing, startNode, startSilentPeer } from '../support/swarm-nodes.ts'
+import { addressOf, newIdentity, publishing, startNode, startSilentPeer } from '../support/ipfs/swarm-nodes.ts'
 import type { Swarm } from '../../origin/ipfs/swarm/swarm.ts'
 import { blockLimitBytes } from '../../shared/ports/block-source.ts'
 import type { Block } from '../../shared/ports/content-store.ts'

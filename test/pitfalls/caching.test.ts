@@ -3,15 +3,15 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
-import { createMemoryBucket, type Objects } from '../support/memory-bucket.ts'
-import { createMemoryUploads } from '../support/memory-uploads.ts'
+import { createMemoryBucket, type Objects } from '../support/bucket/memory-bucket.ts'
+import { createMemoryUploads } from '../support/bucket/memory-uploads.ts'
 import { edgeApp, originApp } from '../support/apps.ts'
-import { faces } from '../support/ways-in.ts'
+import { stackFaces } from '../support/faces/faces.ts'
 import { manifestText, ociManifestType, pushImage, type SmallImage, startUpload } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
 import { type Stack, startStack } from '../support/stack.ts'
 
-describe.each(faces)('at %s', (_, runtime, face) => {
+describe.each(stackFaces)('at %s', (_, runtime, face) => {
   let stack: Stack
   let base: string
   let image: SmallImage

@@ -3,9 +3,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ociError, pushImage } from '../support/http-client.ts'
 import { eventually, type LogLine, type Stack, startStack } from '../support/stack.ts'
-import { faces } from '../support/ways-in.ts'
+import { stackFaces } from '../support/faces/faces.ts'
 
-describe.each(faces)('at %s', (name, runtime, face) => {
+describe.each(stackFaces)('at %s', (name, runtime, face) => {
   const part = name === 'the origin' ? 'origin' : 'edge'
   /** What a client may write to be somebody else, without a proxy that is trusted. */
   const claims = (address: string) => ({

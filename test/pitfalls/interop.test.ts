@@ -3,7 +3,7 @@
 
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { faces } from '../support/ways-in.ts'
+import { stackFaces } from '../support/faces/faces.ts'
 import {
   locationOf,
   manifestText,
@@ -15,10 +15,10 @@ import {
   withDigest,
 } from '../support/http-client.ts'
 import { randomBytes, sha256 } from '../support/image.ts'
-import { openConnection } from '../support/raw-http.ts'
+import { openConnection } from '../support/http/raw-http.ts'
 import { type Stack, startStack } from '../support/stack.ts'
 
-describe.each(faces)('at %s', (_, runtime, face) => {
+describe.each(stackFaces)('at %s', (_, runtime, face) => {
   let stack: Stack
   let base: string
   const get = (path: string, init: RequestInit = {}) => fetch(`${base}${path}`, init)

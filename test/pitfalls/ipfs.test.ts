@@ -10,10 +10,10 @@ import { imageRoot } from '../../shared/ipfs/image-root.ts'
 import { blobKey } from '../../shared/layout/keys.ts'
 import type { Cid } from '../../shared/protocol/cid.ts'
 import type { Digest } from '../../shared/protocol/digest.ts'
-import { startGateway } from '../support/gateway.ts'
+import { startGateway } from '../support/ipfs/gateway.ts'
 import { manifestText, ociManifestType } from '../support/http-client.ts'
 import { randomBytes, sha256 } from '../support/image.ts'
-import { createRegistry, pushTo, sourceOf } from '../support/ipfs-world.ts'
+import { createRegistry, pushTo, sourceOf } from '../support/ipfs/ipfs-world.ts'
 import { anyPorts, peakMemoryMib, startPart, temporaryFolder } from '../support/stack.ts'
 
 const mib = 1024 * 1024

@@ -1,12 +1,12 @@
 // Pitfalls of lists and of the order of pushes, by their numbers.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { faces } from '../support/ways-in.ts'
+import { stackFaces } from '../support/faces/faces.ts'
 import { manifestText, ociManifestType, pushBlob, pushImage, putManifest } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
 import { type Stack, startStack } from '../support/stack.ts'
 
-describe.each(faces)('at %s', (_, runtime, face) => {
+describe.each(stackFaces)('at %s', (_, runtime, face) => {
   let stack: Stack
   let base: string
   const get = (path: string, init: RequestInit = {}) => fetch(`${base}${path}`, init)

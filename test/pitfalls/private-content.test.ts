@@ -12,9 +12,9 @@ import { edgeApp, fetchOf, originApp } from '../support/apps.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 import { manifestText, ociIndexType, ociManifestType } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
-import { createMemoryBucket, type Objects } from '../support/memory-bucket.ts'
-import { createMemoryUploads } from '../support/memory-uploads.ts'
-import { ownAuthentication } from '../support/own-authentication.ts'
+import { createMemoryBucket, type Objects } from '../support/bucket/memory-bucket.ts'
+import { createMemoryUploads } from '../support/bucket/memory-uploads.ts'
+import { ownAuthentication } from '../support/access/own-authentication.ts'
 
 const access = v.parse(accessRulesSchema, {
   anonymous: 'pull',

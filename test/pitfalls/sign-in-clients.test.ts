@@ -1,27 +1,32 @@
 // Pitfalls of working together with clients, by their numbers, where users sign in.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { faceNames, type Faces, startFaces } from '../support/faces.ts'
+import { faceNames } from '../support/faces/faces.ts'
 import {
   locationOf,
   manifestText,
   ociManifestType,
   pushBlob,
-  pushImage,
   putManifest,
   type SmallImage,
   withDigest,
 } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
-import { basic, bearer, makePersonalToken, settingsWithUsers, signIn, tokenFrom } from '../support/signed-in.ts'
+import {
+  basic,
+  bearer,
+  type FacesWithUsers,
+  makePersonalToken,
+  startFacesWithUsers,
+  tokenFrom,
+} from '../support/access/signed-in.ts'
 
-let faces: Faces
+let faces: FacesWithUsers
 let image: SmallImage
 
 beforeAll(async () => {
-  faces = await startFaces(settingsWithUsers)
-  const admin = await signIn(faces.url('origin'), faces.dataFolder, 'admin', ['private/app'])
-  image = await pushImage(faces.url('origin'), 'private/app', 'v1', 'secret', bearer(admin))
+  faces = await startFacesWithUsers()
+  ;({ image } = faces)
 })
 
 afterAll(() => faces.stop())
@@ -33,7 +38,7 @@ describe.each(faceNames)('at the %s', (face) => {
   })
 
   const get = (path: string, init: RequestInit = {}) => fetch(`${base}${path}`, { redirect: 'manual', ...init })
-  const as = async (user: string, ...names: string[]) => bearer(await signIn(base, faces.dataFolder, user, names))
+  const as = (user: string, ...names: readonly string[]) => faces.as(face, user, ...names)
 
   /** The answers to a signed-in push that carry a Location. */
   async function locations(): Promise<string[]> {

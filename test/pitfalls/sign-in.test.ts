@@ -4,20 +4,26 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { faceNames, type Faces, startFaces } from '../support/faces.ts'
+import { faceNames } from '../support/faces/faces.ts'
 import { pushImage, type SmallImage, startUpload } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
 import { filesIn, lookAtFilesIn } from '../support/registry-content.ts'
 import { eventually } from '../support/stack.ts'
-import { basic, bearer, makePersonalToken, settingsWithUsers, signIn, tokenFrom } from '../support/signed-in.ts'
+import {
+  basic,
+  bearer,
+  type FacesWithUsers,
+  makePersonalToken,
+  startFacesWithUsers,
+  tokenFrom,
+} from '../support/access/signed-in.ts'
 
-let faces: Faces
+let faces: FacesWithUsers
 let image: SmallImage
 
 beforeAll(async () => {
-  faces = await startFaces(settingsWithUsers)
-  const admin = await signIn(faces.url('origin'), faces.dataFolder, 'admin', ['private/app'])
-  image = await pushImage(faces.url('origin'), 'private/app', 'v1', 'secret', bearer(admin))
+  faces = await startFacesWithUsers()
+  ;({ image } = faces)
 })
 
 afterAll(() => faces.stop())
@@ -29,7 +35,7 @@ describe.each(faceNames)('at the %s', (face) => {
   })
 
   const get = (path: string, init: RequestInit = {}) => fetch(`${base}${path}`, { redirect: 'manual', ...init })
-  const as = async (user: string, ...names: string[]) => bearer(await signIn(base, faces.dataFolder, user, names))
+  const as = (user: string, ...names: readonly string[]) => faces.as(face, user, ...names)
 
   test('pitfall 4: 401, 403 and 404 say themselves that nobody may keep them, those of the token service too', async () => {
     const stranger = await as('stranger', 'private/app')

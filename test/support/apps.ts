@@ -5,13 +5,13 @@ import { systemClock, systemRandom } from '../../origin/process/system-ports.ts'
 import { embeddedStore } from '../../origin/ipfs/embedded-store.ts'
 import type { AccessRules } from '../../shared/auth/access.ts'
 import type { Authentication } from '../../shared/auth/authentication.ts'
+import type { CurrentPolicy } from '../../shared/auth/policy.ts'
 import type { IssuingAuthentication } from '../../shared/auth/token-service.ts'
-import { createBlobFinder } from '../../shared/edge/blob-finder.ts'
-import { createCachedManifests } from '../../shared/edge/cached-manifests.ts'
+
 import { createEdgeApp } from '../../shared/edge/edge-app.ts'
+import { createEdgeFinders } from '../../shared/edge/finders.ts'
 import { createMemoryCache } from '../../shared/edge/memory-cache.ts'
 import { createOriginClient } from '../../shared/edge/origin-client.ts'
-import { createViewFinder } from '../../shared/edge/view-finder.ts'
 import { createOriginApp } from '../../shared/http/origin-app.ts'
 import { bucketReadable } from '../../shared/http/health.ts'
 import type { RequestLimit } from '../../shared/http/request-limit.ts'
@@ -83,6 +83,8 @@ export interface EdgeParts {
   readonly observer?: RequestObserver
   readonly access?: AccessRules
   readonly auth?: Authentication
+  /** In place of these two, where they change. */
+  readonly policy?: CurrentPolicy
 }
 
 /** Timeouts are 1,000 ms of the clock. */
@@ -96,30 +98,28 @@ export function edgeApp({
   observer,
   access = everything,
   auth,
+  policy,
 }: EdgeParts): RegistryApp {
-  const views = createViewFinder({ bucket, access, clock, keepFetchedMs })
+  const fixed = { access, auth }
   const nobody: Fetch = () => Promise.reject(new TypeError('fetch failed'))
   return createEdgeApp({
     log: silentLog,
     clock,
     random: systemRandom,
-    access,
-    auth,
+    policy: policy ?? (() => fixed),
     checks: [bucketReadable(bucket)],
     observer,
     bucket,
     links,
-    views,
-    manifests: createCachedManifests({
+    finders: createEdgeFinders({
       bucket,
-      access,
       memory: memory ?? createMemoryCache(1024 * 1024),
       shared,
       clock,
       log: silentLog,
       cacheTimeoutMs: 1000,
+      keepFetchedMs,
     }),
-    blobs: createBlobFinder({ bucket, access, views, clock }),
     origin: createOriginClient({ originUrl: 'http://origin.test', timeoutMs: 1000, clock, fetch: fetch ?? nobody }),
     bucketTimeoutMs: 1000,
   })

@@ -1,6 +1,6 @@
 // How blobs travelled, by what the processes logged: the edge's redirects and what the bucket handed out after them.
 
-import type { ImageManifest } from './oci-layout.ts'
+import type { ImageManifest } from './clients/oci-layout.ts'
 import type { LogLine } from './stack.ts'
 
 /** A blob and its length: what a manifest says of it, or what the bucket sent. */

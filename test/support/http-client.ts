@@ -108,22 +108,3 @@ export async function ociError(response: Response): Promise<{ status: number; co
   const { errors } = (await response.json()) as { errors: { code: string; detail: string }[] }
   return { status: response.status, code: errors[0]?.code ?? '', detail: errors[0]?.detail ?? '' }
 }
-
-/** An access token for a user. @param scopes e.g. `repository:team/image:pull` */
-export async function tokenFor(
-  url: string,
-  user: string,
-  password: string,
-  scopes: readonly string[],
-): Promise<string> {
-  const query = new URLSearchParams(scopes.map((scope): [string, string] => ['scope', scope]))
-  const response = await fetch(`${url}/token?${query.toString()}`, {
-    headers: { Authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` },
-  })
-  return ((await response.json()) as { token: string }).token
-}
-
-/** Shows a token. */
-export function authorized(token: string): { readonly headers: Readonly<Record<string, string>> } {
-  return { headers: { Authorization: `Bearer ${token}` } }
-}

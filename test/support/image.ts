@@ -25,6 +25,11 @@ export interface TestImage extends ImageFiles {
   readonly folder: string
 }
 
+/** What a client names the layers by that it pulled. Ours are not compressed, so these are their digests too. */
+export function diffIds({ layers }: Pick<TestImage, 'layers'>): readonly string[] {
+  return layers.map(({ digest }) => digest)
+}
+
 /** Images of several architectures under one index. */
 export interface TestIndex {
   /** The folder with the layout; its index is tagged `latest` there. */

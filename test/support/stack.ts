@@ -145,6 +145,13 @@ export async function peakMemoryMib(pid: number): Promise<number> {
   return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024
 }
 
+/** A process and those that it has started, of which workerd is one. */
+export async function withChildren(pid: number): Promise<readonly number[]> {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
+  const below = await Promise.all(children.split(' ').filter(Boolean).map(Number).map(withChildren))
+  return [pid, ...below.flat()]
+}
+
 /** Asks until it is so; a state is awaited, not slept for. Rejects after `withinMs`. */
 export async function eventually(
   what: string,

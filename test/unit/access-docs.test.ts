@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { accessAt } from '../../origin/config/addresses.ts'
+import { accessRules } from '../../origin/config/addresses.ts'
 import { configSchema } from '../../origin/config/schema.ts'
 import { hasUsers, rightsIn } from '../../shared/auth/access.ts'
 import { parseRepositoryName } from '../../shared/protocol/names.ts'
@@ -17,8 +17,8 @@ async function rulesOf(example: string) {
   const marks = new RegExp(`<!-- ${example}:begin -->\n\`\`\`yaml\n([^]*?)\`\`\`\n<!-- ${example}:end -->`)
   const [, file = ''] = marks.exec(document) ?? []
   expect(file, `the example ${example}`).not.toBe('')
-  const { config } = await readWith(configSchema, { file })
-  return accessAt(config, 'origin.listen', { host: '0.0.0.0', port: 443 })
+  const { config } = await readWith(configSchema, { file, options: { 'origin-listen': '0.0.0.0:443' } })
+  return accessRules(config)
 }
 
 async function rights(example: string, user: string | undefined, repository: string): Promise<readonly string[]> {

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import type { AccessRules } from '../../shared/auth/access.ts'
 import { authorize } from '../../shared/auth/authorize.ts'
 import { parseRoute, routeMethods, wantedBy } from '../../shared/http/routes.ts'
-import { digest } from './arbitraries.ts'
+import { digest } from '../support/arbitraries.ts'
 
 const sample = digest(`sha256:${'a'.repeat(64)}`)
 const pushed = 'library/alpine'

@@ -6,8 +6,8 @@ import { blobKey, layerLinkKey, linkContent } from '../../shared/layout/keys.ts'
 import type { BucketReader, Wait } from '../../shared/ports/bucket.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
-import { createMemoryBucket, type Objects } from '../support/memory-bucket.ts'
-import { repository, sha256 } from './arbitraries.ts'
+import { createMemoryBucket, type Objects } from '../support/bucket/memory-bucket.ts'
+import { repository, sha256 } from '../support/arbitraries.ts'
 
 const wait: Wait = { signal: new AbortController().signal }
 const name = repository('library/alpine')

@@ -13,8 +13,8 @@ import { originApp } from '../support/apps.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 import { sha256 } from '../support/image.ts'
 import { manifestText, ociManifestType } from '../support/http-client.ts'
-import { createMemoryBucket, type Objects } from '../support/memory-bucket.ts'
-import { createMemoryUploads } from '../support/memory-uploads.ts'
+import { createMemoryBucket, type Objects } from '../support/bucket/memory-bucket.ts'
+import { createMemoryUploads } from '../support/bucket/memory-uploads.ts'
 
 const wait: Wait = { signal: new AbortController().signal }
 const [config, layer] = ['{}', 'a layer']

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { formatKey } from '../../shared/layout/keys.ts'
 import { hasFormat, writeFormat } from '../../shared/registry/bucket-format.ts'
-import { createMemoryBucket, type Objects } from '../support/memory-bucket.ts'
+import { createMemoryBucket, type Objects } from '../support/bucket/memory-bucket.ts'
 
 const wait = { signal: new AbortController().signal }
 const bucketWith = (content: string) => createMemoryBucket(new Map([[formatKey, new TextEncoder().encode(content)]]))

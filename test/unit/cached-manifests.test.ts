@@ -1,6 +1,7 @@
 // Memory, then the shared cache, then the bucket; what is kept fills the caches, and one that fails is served around.
 
 import { beforeEach, describe, expect, test } from 'vitest'
+import type { AccessRules } from '../../shared/auth/access.ts'
 import { type CachedManifests, createCachedManifests } from '../../shared/edge/cached-manifests.ts'
 import { createMemoryCache } from '../../shared/edge/memory-cache.ts'
 import { blobKey } from '../../shared/layout/keys.ts'
@@ -8,9 +9,10 @@ import type { Wait } from '../../shared/ports/bucket.ts'
 import type { Log } from '../../shared/ports/log.ts'
 import type { ManifestCache } from '../../shared/ports/manifest-cache.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
+import { parseRootCid } from '../../shared/protocol/names.ts'
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
-import { createMemoryBucket, type Objects } from '../support/memory-bucket.ts'
-import { repository, sha256, tag } from './arbitraries.ts'
+import { createMemoryBucket, type Objects } from '../support/bucket/memory-bucket.ts'
+import { repository, sha256, tag } from '../support/arbitraries.ts'
 
 const mediaType = 'application/vnd.oci.image.manifest.v1+json'
 const bytes = new TextEncoder().encode(JSON.stringify({ mediaType }))
@@ -19,6 +21,7 @@ const newer = sha256('a newer manifest')
 const name = repository('library/alpine')
 const latest = tag('latest')
 const wait: Wait = { signal: new AbortController().signal }
+const root = parseRootCid(`bafybei${'a'.repeat(52)}`)
 const cacheTimeoutMs = 2000
 
 type Way = 'works' | 'fails' | 'hangs' | 'hangs on writes'
@@ -59,13 +62,13 @@ function faulty(cache: ManifestCache): ManifestCache {
   }
 }
 
-function make(shared: ManifestCache | undefined): CachedManifests {
+function make(shared: ManifestCache | undefined, closed: readonly string[] = []): CachedManifests {
   const log: Log = {
     info() {},
     warn: (message) => void warnings.push(message),
     error: (message) => void warnings.push(message),
   }
-  const access = { anonymous: 'push', delete: true } as const
+  const access = { anonymous: 'push', delete: true, private: [...closed] } satisfies AccessRules
   const bucket = createMemoryBucket(objects)
   return createCachedManifests({ bucket, access, memory, shared, clock, log, cacheTimeoutMs })
 }
@@ -136,6 +139,17 @@ describe('a manifest', () => {
     expect(await manifests.lastKnown(other, digest)).toBeUndefined()
   })
 
+  test.each(['memory', 'kv'] as const)(
+    'of a repository that is private by now comes from %s without its root',
+    async (tier) => {
+      await (tier === 'memory' ? memory : kv).keepManifest(name, digest, { mediaType, bytes, root })
+      expect(await get()).toMatchObject({ tier, root })
+      const closed = make(kv, [name])
+      expect(await closed.get(name, digest, wait)).toEqual({ digest, mediaType, bytes, tier, root: undefined })
+      expect(await closed.lastKnown(name, digest)).toEqual({ digest, mediaType, bytes, tier, root: undefined })
+    },
+  )
+
   test('that is nowhere is undefined, and that is not remembered', async () => {
     objects.clear()
     expect(await getAndKeep()).toBeUndefined()
@@ -193,6 +207,13 @@ describe('the last known answer', () => {
     expect((await manifests.lastKnown(name, digest))?.tier).toBe('kv')
     await memory.keepManifest(name, digest, { mediaType, bytes })
     expect((await manifests.lastKnown(name, digest))?.tier).toBe('memory')
+  })
+
+  test('is none under a content name where something is private: what it names may be that by now', async () => {
+    const content = repository('b'.repeat(64))
+    await memory.keepManifest(content, digest, { mediaType, bytes })
+    expect(await manifests.lastKnown(content, digest)).toBeDefined()
+    expect(await make(undefined, ['team/**']).lastKnown(content, digest)).toBeUndefined()
   })
 
   test.each(['fails', 'hangs'] as const)('is none where the shared cache %s', async (how) => {

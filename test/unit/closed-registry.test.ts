@@ -2,13 +2,13 @@
 
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { AccessRules } from '../../shared/auth/access.ts'
-import { type Call, rows } from '../support/access-table/routes.ts'
+import { type Call, rows } from '../support/access/table/routes.ts'
 import { edgeApp, fetchOf, originApp } from '../support/apps.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 import { sha256 } from '../support/image.ts'
-import { createMemoryBucket, type Objects } from '../support/memory-bucket.ts'
-import { createMemoryUploads } from '../support/memory-uploads.ts'
-import { ownAuthentication } from '../support/own-authentication.ts'
+import { createMemoryBucket, type Objects } from '../support/bucket/memory-bucket.ts'
+import { createMemoryUploads } from '../support/bucket/memory-uploads.ts'
+import { ownAuthentication } from '../support/access/own-authentication.ts'
 
 const access: AccessRules = { anonymous: 'none', users: 'pull', delete: true }
 const names = ['some/name', 'a'.repeat(64), `bafybei${'a'.repeat(52)}`]

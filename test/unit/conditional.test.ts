@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { etagOf, ifRangeHolds, noneMatch } from '../../shared/protocol/conditional.ts'
-import { sha256 } from './arbitraries.ts'
+import { sha256 } from '../support/arbitraries.ts'
 
 const [digest, other] = [sha256('a'), sha256('b')]
 

@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from 'vitest'
 import {
-  accessAt,
+  accessRules,
+  areUnasked,
   bucketFolder,
   bucketKeyFile,
   bucketUrl,
@@ -17,7 +18,7 @@ describe('what everyone may do', () => {
     'is to push, delete and fetch at %s, unless something else is set',
     async (listen) => {
       const config = await load({ options: { 'origin-listen': listen } })
-      expect(accessAt(config, 'origin.listen', config.origin.listen)).toEqual({
+      expect(accessRules(config)).toEqual({
         anonymous: 'push',
         delete: true,
         fetch: true,
@@ -35,7 +36,7 @@ describe('what everyone may do', () => {
     '[::ffff:7f00:1]:1',
   ])('must be set at %s: it refuses to start and says how', async (listen) => {
     const config = await load({ options: { 'origin-listen': listen } })
-    const refused = () => accessAt(config, 'origin.listen', config.origin.listen)
+    const refused = () => accessRules(config)
     expect(refused).toThrow(ConfigError)
     expect(refused).toThrow(
       /access\.anonymous: must be set, because origin\.listen .*--access-anonymous, MIRRORBALL_ACCESS_ANONYMOUS/,
@@ -50,24 +51,22 @@ describe('what everyone may do', () => {
   ])('must be set on loopback too where --%s is, and nothing more is allowed unasked', async (option, value) => {
     const options = { [option]: value }
     const config = await load({ options })
-    expect(() => accessAt(config, 'origin.listen', config.origin.listen)).toThrow(
-      /access\.anonymous: must be set, because there are users/,
-    )
+    expect(() => accessRules(config)).toThrow(/access\.anonymous: must be set, because there are users/)
     const set = await load({ options: { ...options, 'access-anonymous': 'pull' } })
-    expect(accessAt(set, 'origin.listen', set.origin.listen)).toMatchObject({ delete: false, fetch: false })
+    expect(accessRules(set)).toMatchObject({ delete: false, fetch: false })
   })
 
   test.each(['pull', 'push'])('is to %s everywhere where that is set, on loopback too', async (anonymous) => {
     for (const listen of ['127.0.0.1:1970', '0.0.0.0:1970']) {
       const config = await load({ options: { 'origin-listen': listen, 'access-anonymous': anonymous } })
-      expect(accessAt(config, 'origin.listen', config.origin.listen)).toMatchObject({ anonymous })
+      expect(accessRules(config)).toMatchObject({ anonymous })
     }
   })
 
   test('is to read only where that is set', async () => {
     const options = { 'access-read-only': 'true', 'access-anonymous': 'push' }
     const config = await load({ options })
-    expect(accessAt(config, 'origin.listen', config.origin.listen)).toMatchObject({ readOnly: true })
+    expect(accessRules(config)).toMatchObject({ readOnly: true })
   })
 
   test.each(['127.0.0.1:1970', '0.0.0.0:1970'])(
@@ -75,13 +74,38 @@ describe('what everyone may do', () => {
     async (listen) => {
       const deletes = async (options: Record<string, string>) => {
         const config = await load({ options: { 'origin-listen': listen, 'access-anonymous': 'push', ...options } })
-        return accessAt(config, 'origin.listen', config.origin.listen).delete
+        return accessRules(config).delete
       }
       expect(await deletes({ 'access-delete': 'true' })).toBe(true)
       expect(await deletes({ 'access-delete': 'false' })).toBe(false)
       expect(await deletes({})).toBe(listen.startsWith('127.'))
     },
   )
+})
+
+describe('an edge that other machines reach', () => {
+  test('counts as much as the origin: what everyone may do must be set', async () => {
+    const options = { 'edge-listen': '0.0.0.0:8787' }
+    const config = await load({ options })
+    expect(() => accessRules(config)).toThrow(/must be set, because edge\.listen \(0\.0\.0\.0:8787\) can be reached/)
+    const set = await load({ options: { ...options, 'access-anonymous': 'push' } })
+    expect(accessRules(set)).toMatchObject({ anonymous: 'push', delete: false, fetch: false })
+  })
+
+  test.each([
+    [{}, true],
+    [{ 'access-anonymous': 'push' }, true],
+    [{ 'access-delete': 'false' }, true],
+    [{ 'access-anonymous': 'push', 'access-delete': 'true' }, false],
+    [{ 'access-anonymous': 'push', 'access-delete': 'false' }, false],
+    [{ 'access-anonymous': 'pull' }, false],
+    [{ 'access-anonymous': 'none' }, false],
+    [{ 'access-anonymous': 'push', 'origin-listen': '0.0.0.0:1970' }, false],
+    [{ 'access-anonymous': 'push', 'access-users': 'push' }, false],
+  ])('where the origin does not know of it: that of %j is unasked: %s', async (options, unasked) => {
+    const config = await load({ options })
+    expect(areUnasked(config, accessRules(config))).toBe(unasked)
+  })
 })
 
 describe('what follows from the settings', () => {

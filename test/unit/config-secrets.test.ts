@@ -6,18 +6,19 @@ import * as v from 'valibot'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { configJsonSchema } from '../../origin/config/json-schema.ts'
 import { printedConfig } from '../../origin/config/print.ts'
+import { setting } from '../../origin/config/setting.ts'
 import { settingsOf } from '../../origin/config/settings.ts'
 import { temporaryFolder } from '../support/stack.ts'
 import { faultsWith, readWith, type Sources } from './config-sources.ts'
 
 const schema = v.strictObject({
   account: v.strictObject({
-    name: v.pipe(v.optional(v.string(), 'me'), v.description('Who.')),
-    key: v.pipe(
-      v.optional(v.pipe(v.string('must be a text'), v.minLength(6, 'must be at least 6 characters'))),
-      v.description('Key.'),
-      v.metadata({ secret: true }),
-    ),
+    name: setting(v.string(), { default: 'me', description: 'Who.' }),
+    key: setting(v.pipe(v.string('must be a text'), v.minLength(6, 'must be at least 6 characters')), {
+      example: 'a-long-key',
+      description: 'Key.',
+      secret: true,
+    }),
   }),
 })
 
@@ -77,9 +78,13 @@ describe('a secret', () => {
     const refused = 'must be at least 6 characters; got a value that is not shown, being secret'
     const variable = { environment: { MIRRORBALL_ACCOUNT_KEY: 'abc' } }
     const file = { environment: { MIRRORBALL_ACCOUNT_KEY_FILE: await fileWith('abc') } }
-    expect(await faultsWith(schema, variable)).toEqual([`MIRRORBALL_ACCOUNT_KEY: ${refused}`])
+    expect(await faultsWith(schema, variable)).toEqual([
+      `MIRRORBALL_ACCOUNT_KEY: ${refused}; e.g. MIRRORBALL_ACCOUNT_KEY=a-long-key`,
+    ])
     expect(await faultsWith(schema, file)).toEqual([`MIRRORBALL_ACCOUNT_KEY_FILE: ${refused}`])
-    expect(await faultsWith(schema, { options: { 'account-key': 'abc' } })).toEqual([`--account-key: ${refused}`])
+    expect(await faultsWith(schema, { options: { 'account-key': 'abc' } })).toEqual([
+      `--account-key: ${refused}; e.g. --account-key a-long-key`,
+    ])
     expect((await faultsWith(schema, { file: 'account: {key: {sesame: 1}}' })).join()).not.toContain('sesame')
   })
 

@@ -9,7 +9,7 @@ import { createLibp2p } from 'libp2p'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { connectionRules } from '../../origin/ipfs/swarm/connection-rules.ts'
 import { eventually } from '../support/stack.ts'
-import { anyPort } from '../support/swarm-nodes.ts'
+import { anyPort } from '../support/ipfs/swarm-nodes.ts'
 
 const nodes: Libp2p[] = []
 let target: Libp2p

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { decideContent, decideDelivery } from '../../shared/edge/decide.ts'
-import { repository } from './arbitraries.ts'
+import { repository } from '../support/arbitraries.ts'
 
 const names = {
   'a pushed name': repository('library/alpine'),

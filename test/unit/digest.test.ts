@@ -13,7 +13,7 @@ import {
   parseDigest,
   toHex,
 } from '../../shared/protocol/digest.ts'
-import { digest, digests } from './arbitraries.ts'
+import { digest, digests } from '../support/arbitraries.ts'
 
 const hex = 'a'.repeat(64)
 

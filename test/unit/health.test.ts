@@ -11,8 +11,8 @@ import { bucketReadable, createHealth, type Health } from '../../shared/http/hea
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 import { edgeApp, originApp } from '../support/apps.ts'
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
-import { createMemoryBucket } from '../support/memory-bucket.ts'
-import { createMemoryUploads } from '../support/memory-uploads.ts'
+import { createMemoryBucket } from '../support/bucket/memory-bucket.ts'
+import { createMemoryUploads } from '../support/bucket/memory-uploads.ts'
 import { createRecordingLog, type RecordingLog } from '../support/recording-log.ts'
 import { temporaryFolder } from '../support/stack.ts'
 

@@ -10,9 +10,9 @@ import { createImmutableTags } from '../../shared/registry/immutable-tags.ts'
 import { hasManifest, readTag } from '../../shared/registry/links.ts'
 import { pushManifest, type PushRules } from '../../shared/registry/push-manifest.ts'
 import { ociIndexType } from '../support/http-client.ts'
-import { createMemoryBucket } from '../support/memory-bucket.ts'
+import { createMemoryBucket } from '../support/bucket/memory-bucket.ts'
 import { eventually } from '../support/stack.ts'
-import { repository, tag } from './arbitraries.ts'
+import { repository, tag } from '../support/arbitraries.ts'
 
 const name = repository('team/app')
 const v1 = tag('v1')

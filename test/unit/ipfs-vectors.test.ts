@@ -8,7 +8,7 @@ import { imageRoot } from '../../shared/ipfs/image-root.ts'
 import { digestOf, parseDigest } from '../../shared/protocol/digest.ts'
 import { parseManifest } from '../../shared/protocol/manifest.ts'
 import { walk } from '../../shared/protocol/walk.ts'
-import { emptyDirectory, fileVectors, imageVectors, smallFiles } from '../support/ipfs-vectors.ts'
+import { emptyDirectory, fileVectors, imageVectors, smallFiles } from '../support/ipfs/ipfs-vectors.ts'
 
 async function shapeOf(chunks: Iterable<Uint8Array>) {
   const hasher = createLeafHasher()

@@ -9,9 +9,9 @@ import { edgeApp, fetchOf, keepFetchedMs, originApp } from '../support/apps.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 import { manifestText, ociManifestType } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
-import { createMemoryBucket, type Objects } from '../support/memory-bucket.ts'
-import { createMemoryUploads } from '../support/memory-uploads.ts'
-import { ownAuthentication } from '../support/own-authentication.ts'
+import { createMemoryBucket, type Objects } from '../support/bucket/memory-bucket.ts'
+import { createMemoryUploads } from '../support/bucket/memory-uploads.ts'
+import { ownAuthentication } from '../support/access/own-authentication.ts'
 
 test('also where only users may pull: it asks as the user did', async () => {
   const clock = createFakeClock()

@@ -19,7 +19,7 @@ import {
   tagsPrefix,
   uploadKey,
 } from '../../shared/layout/keys.ts'
-import { charactersOf, digest, digests, repository, repositoryNames, tag, tags } from './arbitraries.ts'
+import { charactersOf, digest, digests, repository, repositoryNames, tag, tags } from '../support/arbitraries.ts'
 
 const hex = '0123456789abcdef'.repeat(4)
 const sample = digest(`sha256:${hex}`)

@@ -10,8 +10,8 @@ import type { Wait } from '../../shared/ports/bucket.ts'
 import type { RepositoryName } from '../../shared/protocol/names.ts'
 import { listTags } from '../../shared/registry/list-tags.ts'
 import { pageLimit } from '../../shared/registry/page.ts'
-import { createMemoryBucket, type Objects } from '../support/memory-bucket.ts'
-import { repository, sha256, tag, tags } from './arbitraries.ts'
+import { createMemoryBucket, type Objects } from '../support/bucket/memory-bucket.ts'
+import { repository, sha256, tag, tags } from '../support/arbitraries.ts'
 
 const wait: Wait = { signal: new AbortController().signal }
 const name = repository('library/alpine')

@@ -3,7 +3,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { manifestMediaTypes, parseManifest, storedMediaType } from '../../shared/protocol/manifest.ts'
-import { sha256 } from './arbitraries.ts'
+import { sha256 } from '../support/arbitraries.ts'
 
 const ociManifest = 'application/vnd.oci.image.manifest.v1+json'
 const ociIndex = 'application/vnd.oci.image.index.v1+json'

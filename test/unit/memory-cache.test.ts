@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { createMemoryCache } from '../../shared/edge/memory-cache.ts'
 import type { ManifestCache } from '../../shared/ports/manifest-cache.ts'
-import { repository, sha256, tag } from './arbitraries.ts'
+import { repository, sha256, tag } from '../support/arbitraries.ts'
 
 const kib = 1024
 const name = repository('library/alpine')

@@ -13,11 +13,11 @@ import { UpstreamError } from '../../shared/protocol/errors.ts'
 import { createPushBlob } from '../../shared/registry/push-blob.ts'
 import { createMemoryCache } from '../../shared/edge/memory-cache.ts'
 import { edgeApp, fetchOf, originApp } from '../support/apps.ts'
-import { createMemoryBucket, type Objects } from '../support/memory-bucket.ts'
-import { createMemoryUploads } from '../support/memory-uploads.ts'
-import { labelValues, parseMetrics, total } from '../support/prometheus-text.ts'
+import { createMemoryBucket, type Objects } from '../support/bucket/memory-bucket.ts'
+import { createMemoryUploads } from '../support/bucket/memory-uploads.ts'
+import { labelValues, parseMetrics, total } from '../support/http/prometheus-text.ts'
 import { projectFolder } from '../support/stack.ts'
-import { charactersOf, repository, sha256 as digestOf } from './arbitraries.ts'
+import { charactersOf, repository, sha256 as digestOf } from '../support/arbitraries.ts'
 
 const digest = digestOf('some content')
 const wait = { signal: new AbortController().signal }

@@ -3,7 +3,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { isContentName, parseReference, parseRepositoryName, parseTag } from '../../shared/protocol/names.ts'
-import { charactersOf, digests, repository, repositoryNames, tags } from './arbitraries.ts'
+import { charactersOf, digests, repository, repositoryNames, tags } from '../support/arbitraries.ts'
 
 describe('a repository name', () => {
   test.each([

@@ -14,10 +14,10 @@ test('there is an option for every setting and for the file, and no other', () =
 
 test.each(settings)(
   '--$option says what it is for, its default and its variable',
-  ({ option, about, environment, default: fallback }) => {
+  ({ option, about, environment, environmentFile, default: fallback }) => {
     const description = optionArgs[option]?.description
     expect(description).toContain(about)
-    expect(description).toContain(`(${environment})`)
+    expect(description).toContain(`(${[environment, environmentFile].filter(Boolean).join(', ')})`)
     if (fallback !== undefined) expect(description).toContain(`Default: ${fallback}.`)
   },
 )

@@ -7,7 +7,7 @@ import { type Digest, hexOf } from '../../shared/protocol/digest.ts'
 import type { RepositoryName } from '../../shared/protocol/names.ts'
 import { createPublisher, type PushedNames } from '../../shared/registry/publish-image.ts'
 import { sha256 } from '../support/image.ts'
-import { createMemoryBucket } from '../support/memory-bucket.ts'
+import { createMemoryBucket } from '../support/bucket/memory-bucket.ts'
 import { silentLog } from '../support/silent-log.ts'
 
 const access: AccessRules = { anonymous: 'push', delete: true, private: ['secret/**', '*b'] }

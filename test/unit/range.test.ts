@@ -3,7 +3,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseChunkRange, parseRange, rangeLength } from '../../shared/protocol/range.ts'
-import { charactersOf } from './arbitraries.ts'
+import { charactersOf } from '../support/arbitraries.ts'
 
 const sizes = fc.integer({ min: 0, max: 2 ** 48 })
 const offsets = fc.integer({ min: 0, max: 2 ** 46 })

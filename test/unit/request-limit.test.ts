@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { clientKey, createRequestLimit } from '../../shared/http/request-limit.ts'
-import { createTokenBuckets } from '../../shared/http/token-buckets.ts'
+import { createMemoryRateLimiter } from '../../shared/http/memory-rate-limiter.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 
 const clientAt = (address: string | undefined) => ({ address, scheme: 'http', host: 'a' }) as const
@@ -10,7 +10,7 @@ const clientAt = (address: string | undefined) => ({ address, scheme: 'http', ho
 describe('token buckets', () => {
   test('give a minute’s worth at once, then say when there is more, and go on at that rate', () => {
     const clock = createFakeClock()
-    const limiter = createTokenBuckets({ clock, perMinute: 3 })
+    const limiter = createMemoryRateLimiter({ clock, perMinute: 3 })
     const take = () => limiter.take('a')
     expect([take(), take(), take()].every(({ allowed }) => allowed)).toBe(true)
     expect(take()).toEqual({ allowed: false, retryAfterSeconds: 20 })
@@ -23,7 +23,7 @@ describe('token buckets', () => {
 
   test('a refused attempt costs nothing', () => {
     const clock = createFakeClock()
-    const limiter = createTokenBuckets({ clock, perMinute: 1 })
+    const limiter = createMemoryRateLimiter({ clock, perMinute: 1 })
     limiter.take('a')
     for (let at = 0; at < 59; at += 1) {
       clock.advance(1000)
@@ -35,21 +35,21 @@ describe('token buckets', () => {
 
   test('silence saves up no more than a minute’s worth, and a clock that goes back takes nothing away', () => {
     const clock = createFakeClock()
-    const limiter = createTokenBuckets({ clock, perMinute: 2 })
+    const limiter = createMemoryRateLimiter({ clock, perMinute: 2 })
     limiter.take('a')
     clock.advance(3_600_000)
-    const later = createTokenBuckets({ clock: { ...clock, now: () => 0 }, perMinute: 1 })
+    const later = createMemoryRateLimiter({ clock: { ...clock, now: () => 0 }, perMinute: 1 })
     expect([1, 2, 3].map(() => limiter.take('a').allowed)).toEqual([true, true, false])
     expect(later.take('a').allowed).toBe(true)
     let now = 1_000_000
-    const back = createTokenBuckets({ clock: { ...clock, now: () => now }, perMinute: 2 })
+    const back = createMemoryRateLimiter({ clock: { ...clock, now: () => now }, perMinute: 2 })
     back.take('a')
     now = 0
     expect([back.take('a').allowed, back.take('a').allowed]).toEqual([true, false])
   })
 
   test('each key has its own, and no more keys are remembered than may be', () => {
-    const limiter = createTokenBuckets({ clock: createFakeClock(), perMinute: 1, keys: 2 })
+    const limiter = createMemoryRateLimiter({ clock: createFakeClock(), perMinute: 1, keys: 2 })
     const take = (key: string) => limiter.take(key).allowed
     expect(['a', 'b', 'a', 'b'].map(take)).toEqual([true, true, false, false])
     // The third makes the first forgotten.

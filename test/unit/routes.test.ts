@@ -4,7 +4,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseRoute, type Route, routeMethods, wantedBy } from '../../shared/http/routes.ts'
 import { OciError } from '../../shared/protocol/errors.ts'
-import { digest, digests, repositoryNames, tags } from './arbitraries.ts'
+import { digest, digests, repositoryNames, tags } from '../support/arbitraries.ts'
 
 const hex = 'a'.repeat(64)
 const sample = digest(`sha256:${hex}`)

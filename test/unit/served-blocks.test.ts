@@ -7,10 +7,10 @@ import { sha256 } from 'multiformats/hashes/sha2'
 import { describe, expect, test } from 'vitest'
 import { createServedBlocks } from '../../origin/ipfs/swarm/served-blocks.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
-import { rawBlock } from '../support/dag.ts'
+import { rawBlock } from '../support/ipfs/dag.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
 import { silentLog } from '../support/silent-log.ts'
-import { publishing } from '../support/swarm-nodes.ts'
+import { publishing } from '../support/ipfs/swarm-nodes.ts'
 
 type Served = ReturnType<typeof createServedBlocks>
 

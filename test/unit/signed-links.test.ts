@@ -14,7 +14,7 @@ import {
 } from '../../shared/edge/signed-links.ts'
 import { blobKey } from '../../shared/layout/keys.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
-import { digests, sha256 } from './arbitraries.ts'
+import { digests, sha256 } from '../support/arbitraries.ts'
 
 const key = { accessKeyId: 'mirrorball01', secretAccessKey: 'a secret of the test' }
 const access: BucketAccess = { ...key, url: 'http://127.0.0.1:1971/mirrorball', region: 'auto' }

@@ -7,8 +7,8 @@ import { blobKey, leavesKey } from '../../shared/layout/keys.ts'
 import type { Digest } from '../../shared/protocol/digest.ts'
 import { heldBytes, type Spool, startSpool, WrongContent } from '../../shared/registry/spool.ts'
 import { randomBytes, sha256 } from '../support/image.ts'
-import { createMemoryBucket, type Objects } from '../support/memory-bucket.ts'
-import { createMemoryUploads } from '../support/memory-uploads.ts'
+import { createMemoryBucket, type Objects } from '../support/bucket/memory-bucket.ts'
+import { createMemoryUploads } from '../support/bucket/memory-uploads.ts'
 
 const wait = { signal: new AbortController().signal }
 const content = randomBytes('spooled', 3_000_000)

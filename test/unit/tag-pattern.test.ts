@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { matchesTagPattern, mayMatchTagsOf } from '../../shared/auth/tag-pattern.ts'
-import { repository, tag } from './arbitraries.ts'
+import { repository, tag } from '../support/arbitraries.ts'
 
 test.each([
   ['team/app:v1', 'team/app', 'v1', true],

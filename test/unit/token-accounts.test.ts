@@ -8,7 +8,7 @@ import { type CreatedToken, openTokenFolder, type TokenFolder } from '../../orig
 import { formatTokenText, newTokenText, parseTokenText } from '../../origin/accounts/token-text.ts'
 import type { Accounts } from '../../shared/ports/accounts.ts'
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
-import { readOnlyFolder } from '../support/read-only-folder.ts'
+import { readOnlyFolder } from '../support/bucket/read-only-folder.ts'
 import { createRecordingLog, type RecordingLog } from '../support/recording-log.ts'
 import { temporaryFolder } from '../support/stack.ts'
 

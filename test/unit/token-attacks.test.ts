@@ -2,13 +2,17 @@
 
 import { exportJWK, generateKeyPair } from 'jose'
 import { expect, test } from 'vitest'
-import { createPublishedKeys, importPublicKey, type PublicKey, publishKeys } from '../../shared/auth/published-keys.ts'
+import { publishAccess } from '../../shared/auth/access-document.ts'
+import { importPublicKey, type PublicKey } from '../../shared/auth/public-key.ts'
 import { clockToleranceSeconds, createTokenSigner, createTokenVerifier, tokenSeconds } from '../../shared/auth/token.ts'
 import { unhurried } from '../../shared/ports/unhurried.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
-import { claimsFor, signed } from '../support/forged-tokens.ts'
-import { createMemoryBucket } from '../support/memory-bucket.ts'
+import { claimsFor, signed } from '../support/access/forged-tokens.ts'
+import { createMemoryBucket } from '../support/bucket/memory-bucket.ts'
 import { silentLog } from '../support/silent-log.ts'
+import { verifierOfEdge } from '../support/access/tokens.ts'
+
+const rules = { anonymous: 'pull', users: 'pull', delete: false } as const
 
 /** An origin's key, and its public half as it is published. */
 async function makeKey(id: string) {
@@ -22,17 +26,12 @@ async function edge(...keys: MadeKey[]) {
   const clock = createFakeClock()
   const bucket = createMemoryBucket()
   const publish = (...all: MadeKey[]) =>
-    publishKeys(
-      bucket,
-      all.map(({ published }) => published),
-      unhurried,
-    )
+    publishAccess(bucket, { rules, loopback: false, keys: all.map(({ published }) => published) }, unhurried)
   await publish(...keys)
-  const published = createPublishedKeys({ bucket, clock, log: silentLog, timeoutMs: 1000 })
-  const verifier = createTokenVerifier({ keys: published, service: 'mirrorball', clock })
+  const verifier = verifierOfEdge({ bucket, clock, log: silentLog })
   const tokenBy = ({ id, key }: MadeKey, service = 'mirrorball') =>
     createTokenSigner({ current: async () => ({ id, key }), service, clock }).access(
-      { user: 'admin', access: [], catalog: false },
+      { user: 'admin', access: [], catalog: undefined },
       'id',
     )
   return {

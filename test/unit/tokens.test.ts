@@ -6,8 +6,8 @@ import type { Account } from '../../shared/ports/accounts.ts'
 import type { Bucket } from '../../shared/ports/bucket.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
-import { createMemoryBucket } from '../support/memory-bucket.ts'
-import { bucketTimeoutMs, tokenWorld } from '../support/tokens.ts'
+import { createMemoryBucket } from '../support/bucket/memory-bucket.ts'
+import { bucketTimeoutMs, tokenWorld } from '../support/access/tokens.ts'
 
 const rules: AccessRules = {
   anonymous: 'pull',
@@ -48,6 +48,7 @@ beforeEach(async () => {
     ['alice', { credential: 'a1' }],
     ['bob', { credential: 'b1' }],
     ['ci', { credential: 'c1', limits: [{ repositories: 'team/**', rights: ['pull'] }] }],
+    ['cleaner', { credential: 'e1', limits: [{ repositories: '**', rights: ['delete'] }] }],
     ['carol', { credential: 'd1', limits: [{ repositories: 'team/app', rights: ['push'] }] }],
   ])
   world = await tokenWorld({ rules, clock, bucket, accounts })
@@ -71,7 +72,7 @@ describe('a token says', () => {
   ])('%s, who asks for %s: granted %j, refused %j', async (user, scope, granted, refused) => {
     const { token } = await world.signIn(user, scope)
     const caller = await world.verifier.access(token, world.wait)
-    expect(caller).toMatchObject({ user, catalog: false })
+    expect(caller).toMatchObject({ user, catalog: undefined })
     expect(caller?.access).toEqual([{ name: scope.split(':')[1], granted, refused }])
   })
 
@@ -80,16 +81,20 @@ describe('a token says', () => {
       'repository:a:pull repository:b:push repository:a:push repository:UPPER:pull registry:catalog:* x repository:c'
     const { token } = await world.signIn('alice', asked)
     const caller = await world.verifier.access(token, world.wait)
-    expect(caller).toMatchObject({ catalog: true })
+    expect(caller).toMatchObject({ catalog: ['**'] })
     expect(caller?.access).toEqual([
       { name: 'a', granted: ['pull', 'push'], refused: ['fetch'] },
       { name: 'b', granted: ['push'], refused: [] },
     ])
   })
 
-  test('nothing of the catalog to who is limited to some repositories', async () => {
-    const { token } = await world.signIn('ci', 'registry:catalog:*')
-    expect(await world.verifier.access(token, world.wait)).toMatchObject({ catalog: false })
+  test.each([
+    ['ci', ['team/**']],
+    ['carol', ['team/app']],
+    ['cleaner', []],
+  ])('of the catalog to %s, who is limited to some repositories, where it may pull: %j', async (user, catalog) => {
+    const { token } = await world.signIn(user, 'registry:catalog:*')
+    expect(await world.verifier.access(token, world.wait)).toMatchObject({ catalog })
   })
 })
 

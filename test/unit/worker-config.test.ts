@@ -10,13 +10,12 @@ const { parseWorkerConfig } = (await import(file)) as {
 
 const r2 = { head() {}, get() {}, list() {} }
 const secret = 'a-secret-of-the-test'
-const bound = { BUCKET: r2, ORIGIN_URL: 'https://origin.example.com', ACCESS_ANONYMOUS: 'pull' }
+const bound = { BUCKET: r2, ORIGIN_URL: 'https://origin.example.com' }
 const overHttp = {
   BUCKET_URL: 'https://bucket.example.com/mirrorball',
   BUCKET_ACCESS_KEY_ID: 'mirrorball01',
   BUCKET_SECRET_ACCESS_KEY: secret,
   ORIGIN_URL: 'https://origin.example.com',
-  ACCESS_ANONYMOUS: 'pull',
 }
 const without = (env: object, name: string) => Object.fromEntries(Object.entries(env).filter(([each]) => each !== name))
 
@@ -30,11 +29,11 @@ function refusal(env: object): string {
 }
 
 describe('a worker', () => {
-  test('with a bucket bound needs an origin and the rights of everyone; the rest has defaults', () => {
+  test('with a bucket bound needs an origin; the rest has defaults', () => {
     expect(parseWorkerConfig(bound)).toEqual({
       ...bound,
-      ACCESS_DELETE: false,
       ACCESS_READ_ONLY: false,
+      ON_LOOPBACK: false,
       BUCKET_REGION: 'auto',
       IPFS_KEEP_FETCHED_DAYS: 30,
       MEMORY_CACHE_MIB: 16,
@@ -62,7 +61,8 @@ describe('a worker', () => {
     ['BUCKET_TIMEOUT_MS', '500', 500],
     ['ORIGIN_TIMEOUT_MS', 1, 1],
     ['LOG_LEVEL', 'silent', 'silent'],
-    ['ACCESS_ANONYMOUS', 'push', 'push'],
+    ['ACCESS_READ_ONLY', 'true', true],
+    ['ON_LOOPBACK', 'true', true],
   ])('takes %s=%j', (name, value, expected) => {
     expect(parseWorkerConfig({ ...bound, [name]: value })[name]).toBe(expected)
   })
@@ -75,7 +75,6 @@ describe('a worker', () => {
 describe('a worker refuses', () => {
   test.each([
     ['no origin', without(bound, 'ORIGIN_URL'), 'ORIGIN_URL'],
-    ['no rights of everyone', without(bound, 'ACCESS_ANONYMOUS'), 'ACCESS_ANONYMOUS'],
     ['no bucket at all', without(bound, 'BUCKET'), 'BUCKET_URL'],
     ['a bucket over HTTP without a key', without(overHttp, 'BUCKET_ACCESS_KEY_ID'), 'BUCKET_ACCESS_KEY_ID'],
     ['a bucket over HTTP without a secret', without(overHttp, 'BUCKET_SECRET_ACCESS_KEY'), 'BUCKET_SECRET_ACCESS_KEY'],
@@ -94,11 +93,8 @@ describe('a worker refuses', () => {
     ['BUCKET_REGION', ''],
     ['BUCKET_ACCESS_KEY_ID', ''],
     ['BUCKET_SECRET_ACCESS_KEY', ''],
-    ['ACCESS_ANONYMOUS', 'all'],
-    ['ACCESS_USERS', 'all'],
-    ['ACCESS_RULES', '{}'],
-    ['ACCESS_GROUPS', 'team'],
-    ['ACCESS_SERVICE', 'two words'],
+    ['ACCESS_READ_ONLY', 'yes'],
+    ['ON_LOOPBACK', ''],
     ['MEMORY_CACHE_MIB', '0'],
     ['MEMORY_CACHE_MIB', 97],
     ['MEMORY_CACHE_MIB', '1.5'],
@@ -116,34 +112,28 @@ describe('a worker refuses', () => {
     const message = refusal({
       ...bound,
       ORIGIN_URL: 'nowhere',
-      ACCESS_ANONYMOUS: 'all',
       LOG_LEVEL: 'loud',
       BUCKET_TIMEOUT_MS: 'x',
     })
-    for (const name of ['ORIGIN_URL', 'ACCESS_ANONYMOUS', 'LOG_LEVEL', 'BUCKET_TIMEOUT_MS'])
-      expect(message).toContain(name)
+    for (const name of ['ORIGIN_URL', 'LOG_LEVEL', 'BUCKET_TIMEOUT_MS']) expect(message).toContain(name)
   })
 
   test('a missing bucket together with all else that is missing', () => {
     const message = refusal({})
-    for (const name of ['ORIGIN_URL', 'ACCESS_ANONYMOUS', 'BUCKET_URL']) expect(message).toContain(name)
+    for (const name of ['ORIGIN_URL', 'BUCKET_URL']) expect(message).toContain(name)
   })
 
   test('a bucket over HTTP without its key together with all else that is missing', () => {
     const message = refusal({ BUCKET_URL: overHttp.BUCKET_URL })
-    for (const name of ['ORIGIN_URL', 'ACCESS_ANONYMOUS', 'BUCKET_SECRET_ACCESS_KEY']) expect(message).toContain(name)
+    for (const name of ['ORIGIN_URL', 'BUCKET_SECRET_ACCESS_KEY']) expect(message).toContain(name)
   })
 
-  test.each([
-    ['ORIGIN_URL', /ORIGIN_URL: must be an http\(s\) URL/],
-    ['ACCESS_ANONYMOUS', /ACCESS_ANONYMOUS: must be none, pull or push/],
-  ])('a missing %s and says what it must be', (name, message) => {
-    expect(refusal(without(bound, name))).toMatch(message)
+  test('a missing ORIGIN_URL and says what it must be', () => {
+    expect(refusal(without(bound, 'ORIGIN_URL'))).toMatch(/ORIGIN_URL: must be an http\(s\) URL/)
   })
 
   test.each([
     'ORIGIN_URL',
-    'ACCESS_ANONYMOUS',
     'BUCKET',
     'MANIFESTS',
     'BUCKET_URL',

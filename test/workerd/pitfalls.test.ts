@@ -2,13 +2,16 @@
 
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import { expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { blobKey, linkContent, revisionLinkKey, tagLinkKey } from '../../shared/layout/keys.ts'
 import { type Digest, digestOf } from '../../shared/protocol/digest.ts'
 import type { RepositoryName, Tag } from '../../shared/protocol/names.ts'
 import worker from '../../worker/index.ts'
+import { publishRules } from './published-rules.ts'
 
 const tag = 'latest' as Tag
+
+beforeAll(() => publishRules())
 
 /** Moves the tag to a new manifest in the bucket, as an origin would; returns what it names now. */
 async function moveTag(name: RepositoryName, note: string): Promise<Digest> {

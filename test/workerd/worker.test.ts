@@ -2,11 +2,12 @@
 
 import { env, exports } from 'cloudflare:workers'
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { blobKey, layerLinkKey, linkContent, revisionLinkKey, tagLinkKey } from '../../shared/layout/keys.ts'
 import { type Digest, digestOf } from '../../shared/protocol/digest.ts'
 import type { RepositoryName, Tag } from '../../shared/protocol/names.ts'
 import worker from '../../worker/index.ts'
+import { publishRules } from './published-rules.ts'
 
 const base = 'http://edge.example'
 const bytesOf = (text: string) => new Uint8Array(new TextEncoder().encode(text))
@@ -46,6 +47,8 @@ async function getFresh(path: string, changes: object = {}): Promise<Response> {
   return response
 }
 
+beforeAll(() => publishRules())
+
 describe('the worker', () => {
   test('serves a manifest from R2, then from memory, and in another isolate from KV', async () => {
     const { manifest, digest } = await store('worker/tiers', 'v1', 'tiers')
@@ -66,6 +69,10 @@ describe('the worker', () => {
       BUCKET: counted(env.BUCKET, 'bucket', ['get', 'head', 'list'], reads),
       MANIFESTS: counted(env.MANIFESTS, 'kv', ['get', 'getWithMetadata', 'list'], reads),
     })
+    // With its first request it takes the access rules, and keeps a copy.
+    const context = createExecutionContext()
+    await worker.fetch(new Request(`${base}/v2/`), isolate, context)
+    await waitOnExecutionContext(context)
     const readsOf = async (reference: string, method = 'GET') => {
       reads.length = 0
       const context = createExecutionContext()
@@ -130,7 +137,10 @@ describe('the worker', () => {
 
   test('is ready where R2 answers and not where it fails, and live in any case', async () => {
     const ready = await get('/readyz')
-    expect([ready.status, await ready.json()]).toEqual([200, { ready: true, checks: { bucket_read: 'ok' } }])
+    expect([ready.status, await ready.json()]).toEqual([
+      200,
+      { ready: true, checks: { bucket_read: 'ok', access_rules: 'ok' } },
+    ])
     const broken = { BUCKET: { get: fails, head: fails, list: fails } }
     const response = await getFresh('/readyz', broken)
     expect([response.status, response.headers.get('Retry-After'), response.headers.get('Cache-Control')]).toEqual([

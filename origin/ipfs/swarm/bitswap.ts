@@ -59,7 +59,7 @@ export async function startBitswap(libp2p: Libp2p, blocks: Blockstore): Promise<
     hasBlockBroker: () => false,
     addBlockBroker: (broker: Broker) => void brokers.push(broker),
   }
-  // These are the parts of Helia that its Bitswap uses, as of the version that package.json names.
+  // Its types ask for a whole Helia. These are the parts that Bitswap uses, as of the version that package.json names.
   const helia = host as unknown as Helia
   withBitswap(helia, settings)
   for (const mixin of mixins) await mixin.start?.(helia)

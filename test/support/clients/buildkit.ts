@@ -1,16 +1,19 @@
 // docker buildx with a BuildKit daemon of its own, which has nothing cached when it starts and after `forget`.
 
-import { mkdir, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { temporaryFolder } from '../stack.ts'
 import { startDaemon } from './daemon.ts'
 import { findClient, runClient } from './programs.ts'
+import { createCredentialFile, type CredentialFile } from './sign-in.ts'
 
 export const neededForBuildx = ['docker', 'docker-buildx', 'buildkitd'] as const
 
 export interface Buildx {
   /** Runs `docker buildx build` on a folder with a Dockerfile; returns what it printed. */
   build(folder: string, ...options: readonly string[]): Promise<string>
+  /** For what signs in in its stead: buildx has no command for that. */
+  readonly credentials: Pick<CredentialFile, 'environment' | 'signOut'>
   /** Removes all that is cached. */
   forget(): Promise<void>
   readonly stop: () => Promise<void>
@@ -23,7 +26,8 @@ export async function startBuildx(): Promise<Buildx> {
   // docker looks for its plug-ins here, too.
   await mkdir(at('docker/cli-plugins'), { recursive: true })
   await symlink(findClient('docker-buildx') ?? '', at('docker/cli-plugins/docker-buildx'))
-  const environment = { DOCKER_CONFIG: at('docker'), HOME: folder.path, BUILDX_BUILDER: 'ours' }
+  const credentials = await createCredentialFile(at('docker'))
+  const environment = { ...credentials.environment, HOME: folder.path, BUILDX_BUILDER: 'ours' }
   const buildx = (...args: readonly string[]) => runClient('docker', ['buildx', ...args], environment)
   await writeFile(at('buildkitd.toml'), '')
   try {
@@ -43,6 +47,14 @@ export async function startBuildx(): Promise<Buildx> {
       },
     )
     return {
+      credentials: {
+        ...credentials,
+        async signOut() {
+          await credentials.signOut()
+          // By it the daemon knows for whom it has tokens, whoever signs in with this folder next.
+          await rm(at('docker/.token_seed'), { force: true })
+        },
+      },
       build: (context, ...options) => buildx('build', '--progress=plain', ...options, context),
       async forget() {
         await buildx('prune', '--all', '--force')

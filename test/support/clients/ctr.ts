@@ -1,6 +1,6 @@
 // ctr, the command line of containerd, with a containerd of its own. It keeps the bytes of every manifest.
 
-import { readImage, readIndex } from '../oci-layout.ts'
+import { readImage, readIndex } from './oci-layout.ts'
 import { startContainerd } from './containerd.ts'
 import type { ImageClient } from './image-client.ts'
 import { withArchive } from './layout-archive.ts'

@@ -1,7 +1,7 @@
 // The one face that tests see of every client that moves images.
 
 import type { TestImage, TestIndex } from '../image.ts'
-import type { PulledImage, PulledIndex } from '../oci-layout.ts'
+import type { PulledImage, PulledIndex } from './oci-layout.ts'
 import type { SignIn } from './sign-in.ts'
 
 /** References are HOST:PORT/NAME:TAG. A pull starts from nothing and leaves nothing for the next one to find. */

@@ -3,7 +3,7 @@
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { layoutDigest, readImage, readIndex } from '../oci-layout.ts'
+import { layoutDigest, readImage, readIndex } from './oci-layout.ts'
 import { temporaryFolder } from '../stack.ts'
 import type { ImageClient } from './image-client.ts'
 import { runClient } from './programs.ts'

@@ -1,6 +1,6 @@
 // How clients sign in. Nearly all keep what they know in a file in the form of docker's config.json, each in one of its own.
 
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /** What a client is given instead of a password: an access token, or one that it gets access tokens with. */
@@ -25,9 +25,10 @@ export interface CredentialFile extends Pick<SignIn, 'signOut' | 'useToken'> {
   readonly environment: Readonly<Record<string, string>>
 }
 
-/** The folder must be there, and is the client's own. */
+/** @param folder of the client's own; it is made where it is not there */
 export async function createCredentialFile(folder: string): Promise<CredentialFile> {
   const path = join(folder, 'config.json')
+  await mkdir(folder, { recursive: true })
   const write = (auths: object) => writeFile(path, JSON.stringify({ auths }))
   await write({})
   return {

@@ -1,0 +1,128 @@
+// Forta's Disco, the registry on Kubo's mutable file system whose images and folders Mirrorball takes over. It cannot be
+// had from a package service, so tests take the program from DISCO_BIN, and are skipped by name without it.
+
+import { spawn } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { type Client, missingClients } from '../clients/programs.ts'
+import type { Kubo } from '../ipfs/kubo.ts'
+import { eventually, temporaryFolder } from '../stack.ts'
+
+export interface Disco {
+  readonly url: string
+  /** What it logged. */
+  readonly log: readonly string[]
+  /** The content name that it gave to an image: the CID of its root. Undefined where it made none. */
+  rootOf(digest: string): Promise<string | undefined>
+  stop(): Promise<void>
+}
+
+export interface DiscoOptions {
+  /** Where it keeps images, and looks for those of others. */
+  readonly kubo: Kubo
+  /** The folder of its cache. Without one it neither keeps a copy nor clones an image of another. */
+  readonly cacheFolder?: string
+  /** Keeps images in the cache alone. */
+  readonly cacheOnly?: boolean
+}
+
+/** What stands in the way of tests with Disco, Kubo and these clients; undefined where nothing does. */
+export function missingForDisco(...clients: readonly Client[]): string | undefined {
+  const missing = missingClients('ipfs', ...clients)
+  if (process.env['DISCO_BIN'] !== undefined) return missing
+  const disco = 'DISCO_BIN names no build of github.com/forta-network/disco'
+  return missing === undefined ? disco : `${disco}, ${missing}`
+}
+
+/** Rejects with its log where it does not start. */
+export async function startDisco({ kubo, cacheFolder, cacheOnly = false }: DiscoOptions): Promise<Disco> {
+  const own = await temporaryFolder()
+  const [port, innerPort] = await freePorts()
+  const configFile = join(own.path, 'config.yaml')
+  // JSON is YAML.
+  const config = {
+    version: '0.1',
+    log: { level: 'debug' },
+    storage: {
+      ipfs: {
+        router: { nodes: [{ url: kubo.url }] },
+        ...(cacheFolder === undefined ? {} : { cache: { filesystem: { rootdirectory: cacheFolder } } }),
+        ...(cacheOnly ? { cacheonly: true } : {}),
+      },
+      maintenance: { uploadpurging: { enabled: false } },
+    },
+    // Of the Distribution inside, which Disco reaches at `localhost` with this appended.
+    http: { addr: `:${innerPort}` },
+  }
+  await writeFile(configFile, JSON.stringify(config))
+  const child = spawn(process.env['DISCO_BIN'] ?? '', [], {
+    // Not ours: variables named REGISTRY_… override the file.
+    env: { REGISTRY_CONFIGURATION_PATH: configFile, DISCO_PORT: String(port), OTEL_TRACES_EXPORTER: 'none' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const log: string[] = []
+  for (const output of [child.stdout, child.stderr])
+    createInterface({ input: output }).on('line', (line) => log.push(line))
+  let over = false
+  const ended = new Promise<void>((done) => {
+    const end = () => {
+      over = true
+      done()
+    }
+    child.once('close', end)
+    child.once('error', end)
+  })
+  const stop = async () => {
+    child.kill('SIGTERM')
+    await ended
+    await own.remove()
+  }
+  const url = `http://127.0.0.1:${port}`
+  try {
+    await eventually('Disco answers', async () => over || answers(url))
+    if (over) throw new Error('Disco ended')
+  } catch (error) {
+    await stop()
+    throw new Error(`Disco did not start:\n${log.join('\n')}`, { cause: error })
+  }
+  return {
+    url,
+    log,
+    async rootOf(digest) {
+      const answer = await fetch(`${url}/v2/${digest.replace('sha256:', '')}/tags/list`)
+      if (!answer.ok) return undefined
+      const { tags } = (await answer.json()) as { tags: readonly string[] }
+      return tags.find((tag) => tag.startsWith('bafybei'))
+    },
+    stop,
+  }
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    return (await fetch(`${url}/v2/`)).ok
+  } catch {
+    return false
+  }
+}
+
+/** It takes no 0, so that these may be gone when it starts; it then ends, and says so. */
+async function freePorts(): Promise<[number, number]> {
+  const servers = await Promise.all([listening(), listening()])
+  const ports = servers.map((server) => {
+    const address = server.address()
+    return typeof address === 'object' && address !== null ? address.port : 0
+  })
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))))
+  return [ports[0] ?? 0, ports[1] ?? 0]
+}
+
+function listening(): Promise<ReturnType<typeof createServer>> {
+  return new Promise((done, fail) => {
+    const server = createServer()
+    server.once('error', fail)
+    server.listen(0, '127.0.0.1', () => done(server))
+  })
+}
