@@ -46,8 +46,7 @@ export function bodyStream(
         try {
           const { done, value } = await next()
           left -= done ? 0 : value.byteLength
-          if (left < 0 || (done && left > 0))
-            throw new UpstreamError('bucket', `${what} has another length than it said`)
+          if (left < 0 || (done && left > 0)) throw broken('has another length than it said')
           if (done) controller.close()
           else controller.enqueue(value)
         } catch (error) {

@@ -6,7 +6,7 @@ import { S3Client, S3ServiceException } from '@aws-sdk/client-s3'
 import { type Clock, deadline } from '../../shared/ports/clock.ts'
 import type { Wait } from '../../shared/ports/bucket.ts'
 import { orAborted } from '../../shared/ports/or-aborted.ts'
-import { UpstreamError } from '../../shared/protocol/errors.ts'
+import { OciError, UpstreamError } from '../../shared/protocol/errors.ts'
 import { isLoopbackAddress } from '../../shared/protocol/ip-address.ts'
 
 /** Where the bucket is, and whose key opens it. */
@@ -80,7 +80,7 @@ const slowestBytesPerMs = 256
 /** Tries of a request that the server broke; one that was too much for it now is tried until time is up. */
 const attempts = 4
 
-/** Parts of a call's time that one try has: a request into a dead connection is noticed while another can still succeed. */
+/** A try has this part of a call's time, beside what its bytes take: a request into a dead connection is noticed while another can still succeed. */
 const attemptShare = 3
 
 /** Milliseconds: the longest pause after the first try, which doubles with each; and where it stops growing. */
@@ -122,7 +122,7 @@ export function connectS3({ access, clock, timeoutMs }: S3Deps): S3Connection {
 
   /** The library's errors carry the request's headers and whatever the server sent, so none of them goes on. */
   function failure(what: string, error: unknown): unknown {
-    if (error instanceof UpstreamError) return error
+    if (error instanceof UpstreamError || error instanceof OciError) return error
     const known = describe(error)
     if (known === undefined) return error
     const { status, code } = known
@@ -157,7 +157,9 @@ export function connectS3({ access, clock, timeoutMs }: S3Deps): S3Connection {
     signsBytes: isOpenRoad(access.endpoint),
 
     async call(what, attempt, wait, bytes = 0) {
-      const limitMs = Math.ceil(timeoutMs + bytes / slowestBytesPerMs)
+      const bytesMs = bytes / slowestBytesPerMs
+      const limitMs = Math.ceil(timeoutMs + bytesMs)
+      const attemptMs = Math.ceil(timeoutMs / attemptShare + bytesMs)
       let last = ''
       const late = () => new UpstreamError('bucket', `${what} did not succeed within ${limitMs} ms${last}`)
       const limit = deadline(clock, limitMs, wait.signal, late)
@@ -165,7 +167,7 @@ export function connectS3({ access, clock, timeoutMs }: S3Deps): S3Connection {
         for (let tries = 1; ; tries++) {
           limit.signal.throwIfAborted()
           try {
-            return await tryOnce(attempt, Math.ceil(limitMs / attemptShare), limit.signal)
+            return await tryOnce(attempt, attemptMs, limit.signal)
           } catch (error) {
             limit.signal.throwIfAborted()
             const failed = failure(what, error)

@@ -5,6 +5,7 @@ import { HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { uploadKey } from '../../shared/layout/keys.ts'
 import { unhurried } from '../../shared/ports/unhurried.ts'
 import { takenOver } from '../../shared/ports/uploads.ts'
+import { UpstreamError } from '../../shared/protocol/errors.ts'
 import { sendStream } from '../bucket/s3-body.ts'
 import { contentHeaders } from '../bucket/s3-bucket.ts'
 import { type S3Connection, S3Failure } from '../bucket/s3-connection.ts'
@@ -80,7 +81,11 @@ export async function storePiece(
   const condition = { ...(conditional ? { IfNoneMatch: '*' } : {}), Metadata: { writer }, ContentLength: sizeBytes }
   const chunks = piece.chunks()
   const signed = piece.sha256()
-  const stored = (etag = '') => ({ offset, sizeBytes, etag })
+  const stored = (etag: string | undefined): Piece => {
+    // Without it nobody could tell later that this piece is still the same.
+    if (etag === undefined) throw new UpstreamError('bucket', `PUT ${key} was answered without an ETag`)
+    return { offset, sizeBytes, etag }
+  }
   try {
     const { ETag } = await s3.call(
       `PUT ${key}`,

@@ -1,13 +1,13 @@
 // Staging of uploads on S3: pieces that are written once, each under the offset where it begins. The list of them is all
 // that is known of an upload, so that another origin on the bucket can go on with it.
 
-import { Readable } from 'node:stream'
 import { LRUCache } from 'lru-cache'
 import pMap from 'p-map'
 import { isUploadMultipartKey, type Key, uploadBegunKey, uploadKey, uploadsPrefix } from '../../shared/layout/keys.ts'
 import type { Bucket, Wait } from '../../shared/ports/bucket.ts'
 import type { Random } from '../../shared/ports/random.ts'
 import { createSlots } from '../../shared/ports/slots.ts'
+import { unhurried } from '../../shared/ports/unhurried.ts'
 import { takenOver, type Uploads } from '../../shared/ports/uploads.ts'
 import type { S3Connection } from '../bucket/s3-connection.ts'
 import { appendPieces } from './s3-append.ts'
@@ -109,10 +109,11 @@ export function createS3Uploads(deps: S3UploadsDeps): Uploads {
       }
       const cut = pieces.find(({ offset, sizeBytes }) => offset < size && size < offset + sizeBytes)
       if (cut !== undefined) {
-        const kept = Readable.from(readPieces(s3, id, [cut], { start: cut.offset, end: size - 1 }, wait))
-        const bytes = await new Response(Readable.toWeb(kept) as ReadableStream<Uint8Array<ArrayBuffer>>).bytes()
+        const kept: Uint8Array[] = []
+        for await (const chunk of readPieces(s3, id, [cut], { start: cut.offset, end: size - 1 }, wait))
+          kept.push(chunk)
         seen.get(id)?.delete(cut.offset)
-        await bucket.write(uploadKey(id, cut.offset), bytes, wait)
+        await bucket.write(uploadKey(id, cut.offset), Buffer.concat(kept), wait)
       }
       // The time of the last touch.
       await bucket.write(uploadBegunKey(id), new Uint8Array(), wait)
@@ -124,7 +125,7 @@ export function createS3Uploads(deps: S3UploadsDeps): Uploads {
       else await publishPieces({ s3, bucket, random, rewrites }, id, pieces, key, wait)
       // The object is there; what cannot be removed now is found by its age.
       const keys = pieces.map(({ offset }) => uploadKey(id, offset))
-      await removeKeys(id, keys, wait).catch(() => {})
+      await removeKeys(id, keys, unhurried).catch(() => {})
     },
 
     async remove(id, wait) {

@@ -91,7 +91,13 @@ export function createUploadMemory(limitBytes: number): UploadMemory {
             return await orAborted(signal, asked.promise)
           } catch (error) {
             // It may have been served just now.
-            if (!waiting.delete(entry)) void asked.promise.then((block) => block && giveBack([block]))
+            if (!waiting.delete(entry)) {
+              const block = await asked.promise
+              if (block !== undefined) {
+                holder.blocks -= 1
+                giveBack([block])
+              }
+            }
             throw error
           }
         },
