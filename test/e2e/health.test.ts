@@ -3,7 +3,7 @@
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { publishIn } from '../support/published-rules.ts'
+import { publishIn } from '../support/access/published-rules.ts'
 import { eventually, type Part, type Stack, startPart, startStack, temporaryFolder } from '../support/stack.ts'
 
 const statusOf = async (url: string, path: string) => (await fetch(`${url}${path}`)).status

@@ -15,7 +15,7 @@ import { sha256 } from '../support/image.ts'
 import { pushTo, type PushedImage } from '../support/ipfs/ipfs-world.ts'
 import { createMemoryBucket, type Objects } from '../support/bucket/memory-bucket.ts'
 import { createMemoryUploads } from '../support/bucket/memory-uploads.ts'
-import { publishTo } from '../support/published-rules.ts'
+import { publishTo } from '../support/access/published-rules.ts'
 import { silentLog } from '../support/silent-log.ts'
 
 const open = { anonymous: 'pull', delete: false } as const satisfies AccessRules

@@ -10,7 +10,7 @@ import type { BucketReader } from '../../shared/ports/bucket.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
 import { createMemoryBucket, type Objects } from '../support/bucket/memory-bucket.ts'
-import { publishTo } from '../support/published-rules.ts'
+import { publishTo } from '../support/access/published-rules.ts'
 import { createRecordingLog, type RecordingLog } from '../support/recording-log.ts'
 
 const second = 1000

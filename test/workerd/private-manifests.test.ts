@@ -5,11 +5,13 @@ import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
 import { exportJWK, generateKeyPair } from 'jose'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { TokenAccess } from '../../shared/auth/caller.ts'
+import type { PublicKey } from '../../shared/auth/public-key.ts'
 import { createTokenSigner, type TokenSigner } from '../../shared/auth/token.ts'
-import { accessKey, blobKey, linkContent, revisionLinkKey, tagLinkKey } from '../../shared/layout/keys.ts'
+import { blobKey, linkContent, revisionLinkKey, tagLinkKey } from '../../shared/layout/keys.ts'
 import { type Digest, digestOf } from '../../shared/protocol/digest.ts'
 import type { RepositoryName, Tag } from '../../shared/protocol/names.ts'
 import worker from '../../worker/index.ts'
+import { publishRules } from './published-rules.ts'
 
 const name = 'team/app' as RepositoryName
 const manifest = JSON.stringify({
@@ -27,14 +29,13 @@ beforeAll(async () => {
   const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true })
   const clock = { now: () => Date.now(), after: () => () => {} }
   signer = createTokenSigner({ current: async () => ({ id: 'own', key: privateKey }), service, clock })
-  await env.BUCKET.put(accessKey, JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'own' }] }))
+  const key = { ...(await exportJWK(publicKey)), kid: 'own' } as PublicKey
+  await publishRules({ anonymous: 'pull', users: 'pull', delete: false, private: ['team/**'] }, { keys: [key] })
   digest = await digestOf(bytes)
   await env.BUCKET.put(blobKey(digest), manifest)
   await env.BUCKET.put(revisionLinkKey(name, digest), linkContent(digest))
   await env.BUCKET.put(tagLinkKey(name, 'v1' as Tag), linkContent(digest))
 })
-
-const closed = { ACCESS_ANONYMOUS: 'pull', ACCESS_USERS: 'pull', ACCESS_PRIVATE: 'team/**' }
 
 /** An isolate with a memory of its own, as an environment of its own has. Its bucket fails from when it is told to. */
 function newIsolate() {
@@ -48,7 +49,7 @@ function newIsolate() {
     },
   })
   return {
-    environment: { ...env, ...closed, BUCKET },
+    environment: { ...env, BUCKET },
     breakBucket() {
       isBroken = true
     },
