@@ -5,7 +5,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { uploadKey, uploadsPrefix } from '../../shared/layout/keys.ts'
 import { orAborted } from '../../shared/ports/or-aborted.ts'
-import type { Uploads } from '../../shared/ports/uploads.ts'
+import { takenOver, type Uploads } from '../../shared/ports/uploads.ts'
 import { createDurableFolder, isMissing } from '../bucket/durable-folder.ts'
 import { fileStream } from '../bucket/file-stream.ts'
 import { asUpstream } from '../bucket/fs-bucket.ts'
@@ -70,14 +70,15 @@ export function createFsUploads(deps: { folder: string }): Uploads {
       }
     },
 
-    async publish(id, key, { signal }) {
+    async publish(id, key, sizeBytes, { signal }) {
       signal.throwIfAborted()
       const staged = fileOf(id)
       const file = await failing(open(staged, 'r+'))
       try {
+        if ((await failing(file.stat())).size !== sizeBytes) throw takenOver(id)
         await synced(file.sync())
       } catch (error) {
-        await end(id)
+        if (error instanceof NotSynced) await end(id)
         throw error
       } finally {
         await file.close()

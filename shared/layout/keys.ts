@@ -175,9 +175,40 @@ export const formatKey = 'mirrorball/format' as Key
 /** One folder for each open upload. */
 export const uploadsPrefix = 'mirrorball/uploads/' as KeyPrefix
 
+/** All that belongs to an open upload. */
+export function uploadPrefix(uploadId: string): KeyPrefix {
+  return `${uploadsPrefix}${uploadId}/` as KeyPrefix
+}
+
 /** Bytes of an open upload that begin at `offset`. */
 export function uploadKey(uploadId: string, offset: number): Key {
-  return `${uploadsPrefix}${uploadId}/${offset}` as Key
+  return `${uploadPrefix(uploadId)}${offset}` as Key
+}
+
+/** Where the bytes begin that a key of `uploadPrefix` stands for; undefined where it stands for something else. */
+export function parseUploadOffset(key: string): number | undefined {
+  const match = /\/(0|[1-9]\d{0,15})$/.exec(key)
+  return match ? Number(match[1]) : undefined
+}
+
+/** That an upload was begun, in a bucket where it may have no bytes yet. */
+export function uploadBegunKey(uploadId: string): Key {
+  return `${uploadPrefix(uploadId)}begun` as Key
+}
+
+/** A multipart upload of S3 by which an upload is being published. */
+export function uploadMultipartKey(uploadId: string, unique: string): Key {
+  return `${uploadPrefix(uploadId)}multipart-${unique}` as Key
+}
+
+/** Whether a key of `uploadPrefix` is one of `uploadMultipartKey`. */
+export function isUploadMultipartKey(key: string): boolean {
+  return /\/multipart-[^/]+$/.test(key)
+}
+
+/** An object that is written only to see what the bucket's conditions are worth. */
+export function probeKey(unique: string): Key {
+  return `mirrorball/probes/${unique}` as Key
 }
 
 /** The content of a link file is the digest and nothing else. */

@@ -3,7 +3,13 @@
 
 import type { Key } from '../layout/keys.ts'
 import type { ByteRange } from '../protocol/range.ts'
+import { OciError } from '../protocol/errors.ts'
 import type { Wait } from './bucket.ts'
+
+/** Why a request on an upload fails that another one, here or at another origin, has gone on with. */
+export function takenOver(id: string): OciError {
+  return new OciError('BLOB_UPLOAD_INVALID', `another request went on with upload ${id}`)
+}
 
 export interface Uploads {
   /** Makes an empty upload. */
@@ -15,7 +21,8 @@ export interface Uploads {
   /**
    * Adds a stream at the end, which is `offset`, and returns the new size. What arrived before the stream broke or the
    * signal was aborted stays staged. `onStored` sees every stored byte once, in order;
-   * a promise that it returns is waited for.
+   * a promise that it returns is waited for, and then the bytes may be reused. Rejects with `takenOver` where another
+   * process has put bytes there.
    */
   append(
     id: string,
@@ -31,8 +38,12 @@ export interface Uploads {
   /** Takes back everything from `size` on. */
   truncate(id: string, size: number, wait: Wait): Promise<void>
 
-  /** Makes the staged bytes the object `key`, whole and durable, and ends the upload. An object that is there is replaced. */
-  publish(id: string, key: Key, wait: Wait): Promise<void>
+  /**
+   * Makes the staged bytes the object `key`, whole and durable, and ends the upload. An object that is there is replaced.
+   * @param sizeBytes of what the caller saw go by, in `append` or `read` of this instance. Just these bytes are published;
+   *   where that cannot be, because another process went on with the upload, it rejects with `takenOver`.
+   */
+  publish(id: string, key: Key, sizeBytes: number, wait: Wait): Promise<void>
 
   /** Ends the upload and frees its bytes. */
   remove(id: string, wait: Wait): Promise<void>
@@ -43,6 +54,9 @@ export interface Uploads {
    */
   list(wait: Wait): AsyncIterable<string>
 
-  /** When the upload was made, or bytes of it were last written or taken back: ms since 1970; undefined where there is none. */
+  /**
+   * When the upload was made, or bytes of it were last written or taken back: ms since 1970, by the storage's own clock,
+   * which may know only whole seconds; undefined where there is none.
+   */
   touchedMs(id: string, wait: Wait): Promise<number | undefined>
 }

@@ -13,7 +13,7 @@ import type { Bucket, Wait } from '../ports/bucket.ts'
 import type { Hasher, RunningHash } from '../ports/hasher.ts'
 import { orAborted } from '../ports/or-aborted.ts'
 import type { Random } from '../ports/random.ts'
-import type { Uploads } from '../ports/uploads.ts'
+import { takenOver, type Uploads } from '../ports/uploads.ts'
 import { unhurried } from '../ports/unhurried.ts'
 import { algorithmOf, type Digest, type DigestAlgorithm, digestOf, hexOf } from '../protocol/digest.ts'
 import { OciError } from '../protocol/errors.ts'
@@ -191,7 +191,7 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
           `the ${sizeBytes} bytes of the upload have the digest ${actual}, not ${digest}`,
         )
       }
-      await uploads.publish(id, blobKey(digest), turn)
+      await uploads.publish(id, blobKey(digest), sizeBytes, turn)
       // The session is over: what interrupted us now would find nothing to go on with.
       if (leaves !== undefined) await writeLeaves(bucket, digest, sizeBytes, () => leaves.end(), unhurried)
       await linkBlob(bucket, owner.name, digest, unhurried)
@@ -270,7 +270,7 @@ function createTurns() {
 
     async take<Result>(id: string, wait: Wait, work: (turn: Wait) => Promise<Result>): Promise<Result> {
       const before = current.get(id)
-      before?.controller.abort(new OciError('BLOB_UPLOAD_INVALID', `another request went on with upload ${id}`))
+      before?.controller.abort(takenOver(id))
       const controller = new AbortController()
       const ended = Promise.withResolvers<void>()
       const turn = { controller, ended: ended.promise }

@@ -92,7 +92,7 @@ export function startSpool(
       if (actual !== digest) throw new WrongContent(digest, `has the digest ${actual}`)
       await writeLeaves(bucket, digest, sizeBytes, () => leaves.end(), wait)
       state = 'publishing'
-      await uploads.publish(id, blobKey(digest), wait)
+      await uploads.publish(id, blobKey(digest), sizeBytes, wait)
       // It is there: what interrupted us now would only forget where it came from.
       await writeFetched(bucket, digest, clock.now(), unhurried)
       state = 'published'

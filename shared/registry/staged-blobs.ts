@@ -81,8 +81,8 @@ export function createStaging({ uploads, hasher, random }: StagingDeps): Staging
       throw new BadImage(faults[0] ?? `it lacks ${digest}`)
     },
 
-    async publish({ uploadId, digest }, wait) {
-      await uploads.publish(uploadId, blobKey(digest), wait)
+    async publish({ uploadId, digest, sizeBytes }, wait) {
+      await uploads.publish(uploadId, blobKey(digest), sizeBytes, wait)
       open.delete(uploadId)
     },
 

@@ -37,7 +37,8 @@ export interface UploadsUnderTest {
   readonly restarted: (() => Uploads) | undefined
 }
 
-export function uploadsContract(adapter: string, make: () => Promise<UploadsUnderTest>): void {
+/** @param timeStepMs in which the storage notes times, where they are longer than some milliseconds */
+export function uploadsContract(adapter: string, make: () => Promise<UploadsUnderTest>, timeStepMs = 0): void {
   describe(`staging of uploads: ${adapter}`, () => {
     let under: UploadsUnderTest
     let uploads: Uploads
@@ -124,9 +125,20 @@ export function uploadsContract(adapter: string, make: () => Promise<UploadsUnde
       await uploads.create('u1', wait)
       await uploads.append('u1', 0, streamOf(content), () => {}, wait)
       expect(await under.bucket.head(someKey, wait)).toBeUndefined()
-      await uploads.publish('u1', someKey, wait)
+      await uploads.publish('u1', someKey, content.length, wait)
       expect(new TextDecoder().decode(await under.bucket.read(someKey, 100, wait))).toBe(content)
       expect(await uploads.size('u1', wait)).toBeUndefined()
+    })
+
+    test('what another process staged meanwhile is not published', async () => {
+      await uploads.create('u1', wait)
+      await uploads.append('u1', 0, streamOf('checked'), () => {}, wait)
+      const other = under.restarted?.() ?? uploads
+      await other.append('u1', 7, streamOf(' and not'), () => {}, wait)
+      await uploads.publish('u1', someKey, 7, wait).catch((error: unknown) => {
+        expect(String(error)).toContain('another request went on')
+      })
+      expect([undefined, 7]).toContain(await under.bucket.head(someKey, wait))
     })
 
     test('two uploads of one object at once are both published', async () => {
@@ -134,7 +146,7 @@ export function uploadsContract(adapter: string, make: () => Promise<UploadsUnde
         await uploads.create(id, wait)
         await uploads.append(id, 0, streamOf('the same'), () => {}, wait)
       }
-      await Promise.all(['u1', 'u2'].map((id) => uploads.publish(id, someKey, wait)))
+      await Promise.all(['u1', 'u2'].map((id) => uploads.publish(id, someKey, 8, wait)))
       expect(new TextDecoder().decode(await under.bucket.read(someKey, 100, wait))).toBe('the same')
     })
 
@@ -151,7 +163,7 @@ export function uploadsContract(adapter: string, make: () => Promise<UploadsUnde
       for (const id of ['u1', 'u2', 'u3', 'u4']) await uploads.create(id, wait)
       await uploads.append('u1', 0, streamOf('bytes'), () => {}, wait)
       await uploads.remove('u2', wait)
-      await uploads.publish('u3', someKey, wait)
+      await uploads.publish('u3', someKey, 0, wait)
       expect(await listed()).toEqual(new Set(['u1', 'u4']))
     })
 
@@ -182,10 +194,10 @@ export function uploadsContract(adapter: string, make: () => Promise<UploadsUnde
       const before = Date.now()
       await uploads.create('u1', wait)
       const made = (await uploads.touchedMs('u1', wait)) ?? 0
-      // A file system notes times in steps of some milliseconds.
-      expect(made).toBeGreaterThan(before - 100)
+      // Storage notes times in steps.
+      expect(made).toBeGreaterThan(before - 100 - timeStepMs)
       expect(made).toBeLessThanOrEqual(Date.now())
-      await eventually('time moves on', () => Date.now() > made + 20)
+      await eventually('time moves on', () => Date.now() > made + 20 + timeStepMs)
       await uploads.size('u1', wait)
       await (await uploads.read('u1', undefined, wait)).cancel()
       expect(await uploads.touchedMs('u1', wait)).toBe(made)

@@ -37,7 +37,7 @@ test('at the end of an upload ends it: publishing it again does not acknowledge 
   await uploads.append('u1', 0, new Blob(['bytes']).stream(), unseen, wait)
   await failOnce('sync')
   const key = blobKey(await digestOf(new TextEncoder().encode('bytes')))
-  await expect(uploads.publish('u1', key, wait)).rejects.toThrow(UpstreamError)
+  await expect(uploads.publish('u1', key, 5, wait)).rejects.toThrow(UpstreamError)
   expect(await uploads.size('u1', wait)).toBeUndefined()
 })
 

@@ -61,7 +61,7 @@ export function crashing(bucket: Bucket, uploads: Uploads, crashAt: number | und
       create: (...args) => step('create', () => uploads.create(...args)),
       append: (...args) => step('append', () => uploads.append(...args)),
       truncate: (...args) => step('truncate', () => uploads.truncate(...args)),
-      publish: (id, key, wait) => step(`publish ${key}`, () => uploads.publish(id, key, wait)),
+      publish: (id, key, ...rest) => step(`publish ${key}`, () => uploads.publish(id, key, ...rest)),
       remove: (...args) => step('remove', () => uploads.remove(...args)),
     },
   }

@@ -1,6 +1,6 @@
 // Staging of uploads in memory, beside a bucket in memory.
 
-import type { Uploads } from '../../../shared/ports/uploads.ts'
+import { takenOver, type Uploads } from '../../../shared/ports/uploads.ts'
 import type { Objects } from './memory-bucket.ts'
 
 /**
@@ -57,8 +57,9 @@ export function createMemoryUploads(objects: Objects, now: () => number = () => 
       staged.set(id, [joined(id).slice(0, size)])
       touched.set(id, now())
     },
-    async publish(id, key, { signal }) {
+    async publish(id, key, sizeBytes, { signal }) {
       signal.throwIfAborted()
+      if (joined(id).byteLength !== sizeBytes) throw takenOver(id)
       objects.set(key, joined(id))
       staged.delete(id)
     },

@@ -1,0 +1,156 @@
+// The bucket on anything that speaks S3: R2, AWS, MinIO, versitygw and others.
+
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadBucketCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3'
+import { type Key, parseBlobKey } from '../../shared/layout/keys.ts'
+import type { Bucket, ListEntry, Wait } from '../../shared/ports/bucket.ts'
+import { UpstreamError } from '../../shared/protocol/errors.ts'
+import { bodyStream, readableOf } from './s3-body.ts'
+import { type S3Connection, S3Failure } from './s3-connection.ts'
+import { listPages } from './s3-listing.ts'
+
+/** Milliseconds for which a bucket that was there is taken to be there still. */
+const bucketKnownMs = 60_000
+
+export function createS3Bucket(s3: S3Connection): Bucket {
+  const at = (key: Key) => ({ Bucket: s3.bucket, Key: s3.prefix + key })
+  let bucketSeenMs = Number.NEGATIVE_INFINITY
+
+  /** A HEAD is answered 404 without a word, also where the bucket itself is missing: that must not pass for a missing key. */
+  async function missing(wait: Wait): Promise<undefined> {
+    if (s3.clock.now() - bucketSeenMs < bucketKnownMs) return undefined
+    try {
+      await s3.call(
+        'HEAD of the bucket',
+        (client, abortSignal) => client.send(new HeadBucketCommand({ Bucket: s3.bucket }), { abortSignal }),
+        wait,
+      )
+    } catch (error) {
+      if (!(error instanceof S3Failure) || error.status !== 404) throw error
+      throw new UpstreamError('bucket', `there is no bucket ${s3.bucket}: create it, or correct its name`)
+    }
+    bucketSeenMs = s3.clock.now()
+    return undefined
+  }
+
+  return {
+    async head(key, wait) {
+      try {
+        const { ContentLength } = await s3.call(
+          `HEAD ${key}`,
+          (client, abortSignal) => client.send(new HeadObjectCommand(at(key)), { abortSignal }),
+          wait,
+        )
+        return lengthOf(key, ContentLength)
+      } catch (error) {
+        if (error instanceof S3Failure && error.status === 404) return missing(wait)
+        throw error
+      }
+    },
+
+    async read(key, limitBytes, wait) {
+      return orMissing(
+        s3.call(
+          `GET ${key}`,
+          async (client, abortSignal) => {
+            const answer = await client.send(new GetObjectCommand(at(key)), { abortSignal })
+            const size = lengthOf(key, answer.ContentLength)
+            if (size > limitBytes) {
+              readableOf(answer).destroy()
+              throw new UpstreamError('bucket', `${key} has more than ${limitBytes} bytes`)
+            }
+            const parts: Uint8Array[] = []
+            for await (const chunk of readableOf(answer)) parts.push(chunk)
+            return new Uint8Array(Buffer.concat(parts, size))
+          },
+          wait,
+          limitBytes,
+        ),
+      )
+    },
+
+    async open(key, range, wait) {
+      const what = `GET ${key}`
+      const header = range === undefined ? {} : { Range: `bytes=${range.start}-${range.end}` }
+      const answer = await orMissing(
+        s3.call(
+          what,
+          (client, abortSignal) => client.send(new GetObjectCommand({ ...at(key), ...header }), { abortSignal }),
+          wait,
+        ),
+      )
+      if (answer === undefined) return undefined
+      const length = lengthOf(key, answer.ContentLength)
+      if (range === undefined) return { sizeBytes: length, body: bodyStream(s3, what, readableOf(answer), length) }
+      // RFC 9110 section 15.3.7: a server may ignore Range, and then sends everything.
+      const total = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(answer.ContentRange ?? '')
+      if (Number(total?.[1]) !== range.start || Number(total?.[2]) !== range.end) {
+        readableOf(answer).destroy()
+        throw new UpstreamError('bucket', `${key} came with another range than asked for`)
+      }
+      return { sizeBytes: Number(total?.[3]), body: bodyStream(s3, what, readableOf(answer), length) }
+    },
+
+    async *list(prefix, after, wait) {
+      for await (const { objects, folders } of listPages(s3, prefix, { level: 'one', after }, wait)) {
+        const entries: ListEntry[] = [
+          ...objects.map(({ key }) => ({ path: key, kind: 'object' as const })),
+          ...folders.map((path) => ({ path, kind: 'folder' as const })),
+        ]
+        // A page has its objects before its folders. S3 counts a folder as after `after` when an object in it is.
+        yield* entries.filter(({ path }) => path > after).sort((a, b) => (a.path < b.path ? -1 : 1))
+      }
+    },
+
+    async write(key, bytes, wait) {
+      const command = { ...at(key), ...contentHeaders(key), Body: bytes, ContentLength: bytes.byteLength }
+      await s3.call(
+        `PUT ${key}`,
+        (client, abortSignal) => client.send(new PutObjectCommand(command), { abortSignal }),
+        wait,
+        bytes.byteLength,
+      )
+    },
+
+    remove: (key, wait) => removeObject(s3, key, wait),
+  }
+}
+
+/** How an object is kept by whoever gets it: what a digest names for good, all else not at all. */
+export function contentHeaders(key: Key): { ContentType: string; CacheControl: string } {
+  return {
+    ContentType: 'application/octet-stream',
+    CacheControl: parseBlobKey(key) === undefined ? 'no-store' : 'private, max-age=31536000, immutable, no-transform',
+  }
+}
+
+/** Removes an object, also where it is not there. */
+export async function removeObject(s3: S3Connection, key: Key, wait: Wait): Promise<void> {
+  const command = { Bucket: s3.bucket, Key: s3.prefix + key }
+  await orMissing(
+    s3.call(
+      `DELETE ${key}`,
+      (client, abortSignal) => client.send(new DeleteObjectCommand(command), { abortSignal }),
+      wait,
+    ),
+  )
+}
+
+async function orMissing<Result>(work: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await work
+  } catch (error) {
+    if (error instanceof S3Failure && error.status === 404 && error.code === 'NoSuchKey') return undefined
+    throw error
+  }
+}
+
+function lengthOf(key: Key, length: number | undefined): number {
+  if (length === undefined) throw new UpstreamError('bucket', `${key} came without its length`)
+  return length
+}

@@ -1,0 +1,198 @@
+// Makes the pieces of an upload one object. The server copies them where it can; else the origin reads them and writes
+// parts of equal size, as R2 wants them.
+
+import { CopyObjectCommand, PutObjectCommand, UploadPartCommand, UploadPartCopyCommand } from '@aws-sdk/client-s3'
+import pMap from 'p-map'
+import { type Key, uploadKey } from '../../shared/layout/keys.ts'
+import type { Wait } from '../../shared/ports/bucket.ts'
+import type { Slots } from '../../shared/ports/slots.ts'
+import { takenOver } from '../../shared/ports/uploads.ts'
+import { sendStream } from '../bucket/s3-body.ts'
+import { contentHeaders } from '../bucket/s3-bucket.ts'
+import type { S3Connection } from '../bucket/s3-connection.ts'
+import { type Multipart, type MultipartDeps, publishParts } from './s3-multipart.ts'
+import type { Piece } from './s3-piece.ts'
+import { readPieces, readStaged, type StagedPiece, wasReplaced } from './s3-staged.ts'
+
+/** Bytes of a part, but the last: S3's lower limit. */
+const leastPartBytes = 5 * 1024 * 1024
+
+/** Parts of an object: S3's upper limit. */
+const mostParts = 10_000
+
+/** Bytes that are read and written as one object, or part. */
+const rewrittenBytes = 32 * 1024 * 1024
+
+/** Parts that the server copies at once. */
+const copiesAtOnce = 8
+
+export interface PublishDeps extends MultipartDeps {
+  /** For bytes that go through the origin a second time: each holds memory. */
+  readonly rewrites: Slots
+}
+
+/** @param pieces all of them, as they were when their bytes were checked: no others are published */
+export async function publishPieces(
+  deps: PublishDeps,
+  id: string,
+  pieces: readonly Piece[],
+  key: Key,
+  wait: Wait,
+): Promise<void> {
+  const { s3 } = deps
+  const sizeBytes = pieces.reduce((sum, piece) => sum + piece.sizeBytes, 0)
+  const [only] = pieces
+  if (only !== undefined && pieces.length === 1) return copyPiece(s3, id, only, key, wait)
+  const equal = areParts(pieces)
+  if (!equal && sizeBytes <= rewrittenBytes) return rewriteWhole(deps, id, pieces, { key, sizeBytes }, wait)
+  const makeParts = (multipart: Multipart) =>
+    equal ? copyParts(s3, id, pieces, multipart, wait) : rewriteParts(deps, id, pieces, multipart, wait)
+  await publishParts(deps, id, { key, sizeBytes }, makeParts, wait)
+}
+
+/** Whether pieces can be parts as they are, on R2 too. */
+function areParts(pieces: readonly Piece[]): boolean {
+  const partBytes = pieces[0]?.sizeBytes ?? 0
+  const isEqual = pieces.slice(0, -1).every(({ sizeBytes }) => sizeBytes === partBytes)
+  const isLastSmaller = (pieces.at(-1)?.sizeBytes ?? 0) <= partBytes
+  return partBytes >= leastPartBytes && pieces.length <= mostParts && isEqual && isLastSmaller
+}
+
+async function copyPiece(s3: S3Connection, id: string, piece: Piece, key: Key, wait: Wait): Promise<void> {
+  const command = {
+    Bucket: s3.bucket,
+    Key: s3.prefix + key,
+    CopySource: sourceOf(s3, id, piece),
+    CopySourceIfMatch: piece.etag,
+    MetadataDirective: 'REPLACE' as const,
+    ...contentHeaders(key),
+  }
+  await unlessReplaced(
+    id,
+    s3.call(
+      `COPY to ${key}`,
+      (client, abortSignal) => client.send(new CopyObjectCommand(command), { abortSignal }),
+      wait,
+      piece.sizeBytes,
+    ),
+  )
+}
+
+async function copyParts(
+  s3: S3Connection,
+  id: string,
+  pieces: readonly Piece[],
+  { key, uploadId }: Multipart,
+  wait: Wait,
+): Promise<readonly string[]> {
+  const before = await stillThere(s3, id, pieces, wait)
+  const etags = await pMap(
+    pieces.entries(),
+    async ([part, piece]) => {
+      const command = {
+        Bucket: s3.bucket,
+        Key: s3.prefix + key,
+        UploadId: uploadId,
+        PartNumber: part + 1,
+        CopySource: sourceOf(s3, id, piece),
+      }
+      const { CopyPartResult: copied } = await unlessReplaced(
+        id,
+        s3.call(
+          `COPY to part ${part + 1} of ${key}`,
+          (client, abortSignal) => client.send(new UploadPartCopyCommand(command), { abortSignal }),
+          wait,
+          piece.sizeBytes,
+        ),
+      )
+      return copied?.ETag ?? ''
+    },
+    { concurrency: copiesAtOnce },
+  )
+  // R2 copies no part on condition. A piece that was the same before and after was not another one meanwhile.
+  const after = await stillThere(s3, id, pieces, wait)
+  if (after.some(({ modifiedMs }, at) => modifiedMs !== before[at]?.modifiedMs)) throw takenOver(id)
+  return etags
+}
+
+/** The pieces as they are listed now. Rejects with `takenOver` where one is another. */
+async function stillThere(
+  s3: S3Connection,
+  id: string,
+  pieces: readonly Piece[],
+  wait: Wait,
+): Promise<readonly StagedPiece[]> {
+  const now = (await readStaged(s3, id, wait)).pieces
+  if (pieces.some(({ etag }, at) => etag !== now[at]?.etag)) throw takenOver(id)
+  return now.slice(0, pieces.length)
+}
+
+async function rewriteWhole(
+  { s3, rewrites }: PublishDeps,
+  id: string,
+  pieces: readonly Piece[],
+  { key, sizeBytes }: { readonly key: Key; readonly sizeBytes: number },
+  wait: Wait,
+): Promise<void> {
+  const at = { Bucket: s3.bucket, Key: s3.prefix + key, ...contentHeaders(key), ContentLength: sizeBytes }
+  const bytes = (reading: Wait) => readPieces(s3, id, pieces, { start: 0, end: sizeBytes - 1 }, reading)
+  await rewrites.run(wait.signal, () =>
+    s3.call(
+      `PUT ${key}`,
+      (client, signal) =>
+        sendStream(bytes({ signal }), signal, (Body, abortSignal) =>
+          client.send(new PutObjectCommand({ ...at, Body }), { abortSignal }),
+        ),
+      wait,
+      sizeBytes,
+    ),
+  )
+}
+
+async function rewriteParts(
+  { s3, rewrites }: PublishDeps,
+  id: string,
+  pieces: readonly Piece[],
+  { key, uploadId }: Multipart,
+  wait: Wait,
+): Promise<readonly string[]> {
+  const sizeBytes = pieces.reduce((sum, piece) => sum + piece.sizeBytes, 0)
+  const partBytes = Math.max(rewrittenBytes, Math.ceil(sizeBytes / mostParts))
+  const etags: string[] = []
+  for (let start = 0; start < sizeBytes; start += partBytes) {
+    const range = { start, end: Math.min(start + partBytes, sizeBytes) - 1 }
+    const at = {
+      Bucket: s3.bucket,
+      Key: s3.prefix + key,
+      UploadId: uploadId,
+      PartNumber: etags.length + 1,
+      ContentLength: range.end - range.start + 1,
+    }
+    const bytes = (reading: Wait) => readPieces(s3, id, pieces, range, reading)
+    const { ETag } = await rewrites.run(wait.signal, () =>
+      s3.call(
+        `PUT part ${at.PartNumber} of ${key}`,
+        (client, signal) =>
+          sendStream(bytes({ signal }), signal, (Body, abortSignal) =>
+            client.send(new UploadPartCommand({ ...at, Body }), { abortSignal }),
+          ),
+        wait,
+        at.ContentLength,
+      ),
+    )
+    etags.push(ETag ?? '')
+  }
+  return etags
+}
+
+function sourceOf(s3: S3Connection, id: string, { offset }: Piece): string {
+  return `${s3.bucket}/${s3.prefix}${uploadKey(id, offset)}`
+}
+
+async function unlessReplaced<Result>(id: string, work: Promise<Result>): Promise<Result> {
+  try {
+    return await work
+  } catch (error) {
+    throw wasReplaced(error) ? takenOver(id) : error
+  }
+}

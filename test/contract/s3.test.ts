@@ -1,0 +1,76 @@
+// The contracts of the bucket and of staging on S3 servers: Miniflare's R2, and those that the environment names.
+
+import { PutObjectCommand } from '@aws-sdk/client-s3'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { connectS3, type S3Connection } from '../../origin/bucket/s3-connection.ts'
+import { probeConditionalWrites } from '../../origin/bucket/s3-conditions.ts'
+import { createS3Bucket } from '../../origin/bucket/s3-bucket.ts'
+import { systemClock, systemRandom } from '../../origin/process/system-ports.ts'
+import type { KeyPrefix } from '../../shared/layout/keys.ts'
+import { minio, miniflareS3, type S3Server, versitygw } from '../support/bucket/s3-servers.ts'
+import { createS3Uploads } from '../../origin/upload/s3-uploads.ts'
+import { bucketReaderContract, bucketWriterContract } from './bucket.contract.ts'
+import { uploadsContract } from './uploads.contract.ts'
+
+// Thousands of requests, to servers that take some ten milliseconds for each.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 60_000 })
+
+const wait = { signal: new AbortController().signal }
+
+describe.each([miniflareS3, versitygw, minio])('$name', (kind) => {
+  const { name, missing, timeStepMs } = kind
+
+  describe.skipIf(missing !== undefined)(missing ?? 'is there', () => {
+    let server: S3Server
+
+    beforeAll(async () => {
+      server = await kind.start()
+    })
+    afterAll(() => server.stop())
+
+    /** As good as a fresh bucket: nothing of other tests begins with its prefix. */
+    const connect = (): S3Connection =>
+      connectS3({
+        access: { ...server.access, prefix: `${systemRandom.uuid()}/` },
+        clock: systemClock,
+        // A thousand requests at once wait for each other here.
+        timeoutMs: 60_000,
+      })
+
+    bucketReaderContract(name, async () => {
+      const s3 = connect()
+      return {
+        bucket: createS3Bucket(s3),
+        async put(key, bytes) {
+          const command = { Bucket: s3.bucket, Key: s3.prefix + key, Body: bytes }
+          await s3.call(
+            `PUT ${key}`,
+            (client, abortSignal) => client.send(new PutObjectCommand(command), { abortSignal }),
+            wait,
+          )
+        },
+      }
+    })
+
+    bucketWriterContract(name, async () => createS3Bucket(connect()))
+
+    uploadsContract(
+      name,
+      async () => {
+        const s3 = connect()
+        const bucket = createS3Bucket(s3)
+        const open = () =>
+          createS3Uploads({ s3, bucket, random: systemRandom, conditional: true, memoryBytes: 64 * 1024 * 1024 })
+        return { uploads: open(), bucket, restarted: open }
+      },
+      timeStepMs,
+    )
+
+    test('the server honours conditions of writes', async () => {
+      const s3 = connect()
+      expect(await probeConditionalWrites(s3, systemRandom, wait)).toEqual({ ifNoneMatch: true, ifMatch: true })
+      const left = createS3Bucket(s3).list('mirrorball/' as KeyPrefix, '', wait)
+      for await (const { path } of left) expect.unreachable(path)
+    })
+  })
+})

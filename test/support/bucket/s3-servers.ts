@@ -1,0 +1,136 @@
+// S3 servers for tests: R2 as Miniflare has it, which needs nothing but npm, and others where they are installed.
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
+import { CreateBucketCommand } from '@aws-sdk/client-s3'
+import { connectS3, type S3Access, type S3Connection } from '../../../origin/bucket/s3-connection.ts'
+import { systemClock } from '../../../origin/process/system-ports.ts'
+import { eventually, temporaryFolder } from '../stack.ts'
+
+export interface S3Server {
+  readonly access: S3Access
+  stop(): Promise<void>
+}
+
+export interface S3ServerKind {
+  readonly name: string
+  /** Why it cannot be started here; undefined: it can. */
+  readonly missing: string | undefined
+  /** Of the times in its listings. */
+  readonly timeStepMs: number
+  start(): Promise<S3Server>
+}
+
+const key = { accessKeyId: 'test-key-of-nobody', secretAccessKey: 'a-secret-of-the-tests-that-must-never-show' }
+const bucket = 'mirrorball-test'
+
+export const miniflareS3: S3ServerKind = {
+  name: "Miniflare's R2",
+  missing: undefined,
+  timeStepMs: 0,
+  async start() {
+    const folder = await temporaryFolder()
+    const miniflare = new Miniflare({
+      ...convertV4MiniflareOptions({
+        host: '127.0.0.1',
+        port: 0,
+        cf: false,
+        modules: true,
+        script: 'export default {}',
+        compatibilityDate: '2026-01-01',
+        r2Buckets: { BUCKET: { id: bucket, s3Credentials: key } },
+      }),
+      resourcePersistencePath: folder.path,
+    })
+    const url = await miniflare.ready
+    const endpoint = new URL('/cdn-cgi/local/r2/s3', url).href
+    return {
+      access: { endpoint, region: 'auto', bucket, pathStyle: true, ...key },
+      async stop() {
+        await miniflare.dispose()
+        await folder.remove()
+      },
+    }
+  },
+}
+
+/** A server that is a program: told a folder and a port of its own. */
+function program(
+  name: string,
+  variable: string,
+  args: (folder: string, address: string) => readonly string[],
+  env: Readonly<Record<string, string>>,
+): S3ServerKind {
+  const binary = process.env[variable]
+  return {
+    name,
+    missing: binary === undefined ? `${variable} names no ${name}` : undefined,
+    timeStepMs: 1000,
+    async start() {
+      const folder = await temporaryFolder()
+      const address = `127.0.0.1:${await freePort()}`
+      const child = spawn(binary ?? '', args(folder.path, address), {
+        cwd: folder.path,
+        stdio: 'ignore',
+        env: { PATH: process.env['PATH'], HOME: folder.path, ...env },
+      })
+      const ended = once(child, 'close')
+      const access = { endpoint: `http://${address}`, region: 'us-east-1', bucket, pathStyle: true, ...key }
+      const answers = async () => (await fetch(access.endpoint).catch(() => undefined)) !== undefined
+      await eventually(`${name} answers`, answers)
+      await makeBucket(connectS3({ access, clock: systemClock, timeoutMs: 10_000 }))
+      return {
+        access,
+        async stop() {
+          child.kill('SIGKILL')
+          await ended
+          await folder.remove()
+        },
+      }
+    },
+  }
+}
+
+async function makeBucket(s3: S3Connection): Promise<void> {
+  await s3.call(
+    'PUT of the bucket',
+    (client, abortSignal) => client.send(new CreateBucketCommand({ Bucket: s3.bucket }), { abortSignal }),
+    { signal: new AbortController().signal },
+  )
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+export const versitygw = program(
+  'versitygw',
+  'VERSITYGW_BIN',
+  (folder, address) => [
+    '--port',
+    address,
+    '--access',
+    key.accessKeyId,
+    '--secret',
+    key.secretAccessKey,
+    '--quiet',
+    '--keep-alive',
+    'posix',
+    folder,
+  ],
+  {},
+)
+
+export const minio = program(
+  'MinIO',
+  'MINIO_BIN',
+  (folder, address) => ['server', '--quiet', '--address', address, folder],
+  { MINIO_ROOT_USER: key.accessKeyId, MINIO_ROOT_PASSWORD: key.secretAccessKey, MINIO_BROWSER: 'off' },
+)
