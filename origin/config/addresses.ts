@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { AccessRules } from '../../shared/auth/access.ts'
 import { type IpNetwork, parseNetwork } from '../../shared/protocol/ip-address.ts'
 import { bucketName } from '../bucket/bucket-name.ts'
+import type { S3Access } from '../bucket/s3-connection.ts'
 import type { CertificateFiles } from '../tls/certificate-pair.ts'
 import { ConfigError } from './config-error.ts'
 import type { Config, ListenAddress } from './schema.ts'
@@ -49,11 +50,43 @@ export function credentialKeyFile(config: Config): string {
 }
 
 /**
+ * The bucket on a server that speaks S3; undefined: a folder.
+ * @throws ConfigError where half of what it takes is set
+ */
+export function s3Access({ bucket }: Config): S3Access | undefined {
+  const { s3_url: url, access_key_id: accessKeyId, secret_access_key: secretAccessKey, region } = bucket
+  const missing = Object.entries({ s3_url: url, access_key_id: accessKeyId, secret_access_key: secretAccessKey })
+    .filter(([, value]) => value === undefined)
+    .map(([name]) => name)
+  if (missing.length === 3) return undefined
+  if (url === undefined || accessKeyId === undefined || secretAccessKey === undefined)
+    throw new ConfigError(
+      missing.map(
+        (name) =>
+          `bucket.${name}: must be set, because a bucket on S3 takes bucket.s3_url, bucket.access_key_id and bucket.secret_access_key`,
+      ),
+    )
+  const { origin, pathname } = new URL(url)
+  const nameAt = pathname.lastIndexOf('/') + 1
+  const name = pathname.slice(nameAt)
+  if (name === '') throw new ConfigError([`bucket.s3_url: must end with the bucket's name, e.g. ${origin}/mirrorball`])
+  return {
+    endpoint: origin + pathname.slice(0, nameAt - 1),
+    region,
+    bucket: name,
+    pathStyle: true,
+    accessKeyId,
+    secretAccessKey,
+  }
+}
+
+/**
  * The bucket's address in redirects, with the port that was really taken.
  * @throws ConfigError where it listens on all addresses, and nobody said by which one clients reach it
  */
 export function bucketUrl(config: Config, listening: ListenAddress = config.bucket.listen): string {
   if (config.bucket.url !== undefined) return config.bucket.url
+  if (config.bucket.s3_url !== undefined) return config.bucket.s3_url
   if (!['0.0.0.0', '::'].includes(listening.host)) return `http://${formatAddress(listening)}/${bucketName}`
   throw new ConfigError([
     `bucket.url: must be set, because bucket.listen (${formatAddress(listening)}) is no address that a client can be sent to; ` +

@@ -28,6 +28,9 @@ export const listenAddress = v.config(
 /** Of a file or a folder. */
 export const path = v.pipe(v.string('must be a path'), v.minLength(1, 'must be a path'))
 
+/** Anything but nothing. */
+export const text = v.pipe(v.string('must be a text'), v.minLength(1, 'must be a text'))
+
 const regionMessage = 'must be the name of a region'
 
 /** As signatures of S3 name it. */

@@ -5,13 +5,18 @@ import { createBucketServer } from '../bucket/bucket-server.ts'
 import { folderReadable } from '../bucket/folder-checks.ts'
 import { createFsBucketReader } from '../bucket/fs-bucket.ts'
 import { createSignatureCheck } from '../bucket/verify-signature.ts'
-import { bucketFolder, bucketKeyFile, bucketUrl } from '../config/addresses.ts'
+import { bucketFolder, bucketKeyFile, bucketUrl, s3Access } from '../config/addresses.ts'
+import { ConfigError } from '../config/config-error.ts'
 import type { Config } from '../config/schema.ts'
 import { measuredAt, serve } from './serve.ts'
 import type { Running } from './service.ts'
 import { createLog, systemClock } from './system-ports.ts'
 
 export async function startBucket(config: Config): Promise<Running> {
+  if (s3Access(config) !== undefined)
+    throw new ConfigError([
+      'bucket.s3_url: is set, and a bucket on S3 hands out its blobs itself; leave this process out',
+    ])
   bucketUrl(config) // Before anything is started: it may refuse.
   const log = createLog('bucket', config.log.level)
   const folder = bucketFolder(config)

@@ -7,11 +7,11 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { createInterface } from 'node:readline'
 import workerd from 'workerd'
-import { bucketKey } from '../accounts/bucket-key.ts'
-import { bucketKeyFile, bucketUrl, formatAddress, isLoopback, originUrl, tlsFiles } from '../config/addresses.ts'
+import { formatAddress, isLoopback, originUrl, tlsFiles } from '../config/addresses.ts'
 import { edgeKey } from './edge-key.ts'
 import { ConfigError } from '../config/config-error.ts'
 import type { Config } from '../config/schema.ts'
+import { bucketAccess } from './bucket-reading.ts'
 import { buildWorker, compatibilityDate } from './build-worker.ts'
 import type { Running } from './service.ts'
 import { createLog } from './system-ports.ts'
@@ -58,17 +58,17 @@ export async function startWorkerdEdge(config: Config): Promise<Running> {
 
 /** What the worker is configured with; the same names as in wrangler.toml. */
 async function workerVariables(config: Config): Promise<Record<string, string>> {
-  const key = await bucketKey(bucketKeyFile(config))
+  const { url, region, accessKeyId, secretAccessKey } = await bucketAccess(config)
   return {
     ACCESS_READ_ONLY: String(config.access.read_only),
     ON_LOOPBACK: String(isLoopback(config.edge.listen)),
     IPFS_KEEP_FETCHED_DAYS: String(config.ipfs.keep_fetched_days),
     ORIGIN_URL: originUrl(config),
     EDGE_KEY: await edgeKey(config),
-    BUCKET_URL: bucketUrl(config),
-    BUCKET_REGION: config.bucket.region,
-    BUCKET_ACCESS_KEY_ID: key.accessKeyId,
-    BUCKET_SECRET_ACCESS_KEY: key.secretAccessKey,
+    BUCKET_URL: url,
+    BUCKET_REGION: region,
+    BUCKET_ACCESS_KEY_ID: accessKeyId,
+    BUCKET_SECRET_ACCESS_KEY: secretAccessKey,
     MEMORY_CACHE_MIB: String(Math.min(config.edge.memory_cache_mib, largestMemoryCacheMib)),
     BUCKET_TIMEOUT_MS: String(config.edge.bucket_timeout_ms),
     ORIGIN_TIMEOUT_MS: String(config.edge.origin_timeout_ms),

@@ -2,28 +2,15 @@
 
 import { createEdgeApp } from '../../shared/edge/edge-app.ts'
 import { createEdgeFinders } from '../../shared/edge/finders.ts'
-import { createHttpBucket } from '../../shared/edge/http-bucket.ts'
 import { createMemoryCache } from '../../shared/edge/memory-cache.ts'
 import { createOriginClient } from '../../shared/edge/origin-client.ts'
 import { accessKnown, createPublishedAccess } from '../../shared/edge/published-access.ts'
-import { createSignedLinks } from '../../shared/edge/signed-links.ts'
-import { bucketReadable } from '../../shared/http/health.ts'
 import { createRequestLimit } from '../../shared/http/request-limit.ts'
-import type { Fetch, FetchObject } from '../../shared/ports/fetch.ts'
+import type { Fetch } from '../../shared/ports/fetch.ts'
 import { unhurried } from '../../shared/ports/unhurried.ts'
-import { bucketKey } from '../accounts/bucket-key.ts'
-import { folderReadable } from '../bucket/folder-checks.ts'
-import { createFsBucketReader } from '../bucket/fs-bucket.ts'
-import {
-  bucketFolder,
-  bucketKeyFile,
-  bucketUrl,
-  isLoopback,
-  keepFetchedMs,
-  originUrl,
-  tlsFiles,
-} from '../config/addresses.ts'
+import { isLoopback, keepFetchedMs, originUrl, tlsFiles } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
+import { readBucket } from './bucket-reading.ts'
 import { openEdgeWord } from './edge-key.ts'
 import { startWorkerdEdge } from './edge-workerd.ts'
 import { measuredAt, serve } from './serve.ts'
@@ -41,11 +28,7 @@ async function startNodeEdge(config: Config): Promise<Running> {
   const log = createLog('edge', config.log.level)
   const measured = await measuredAt(config.edge.metrics_listen)
   const metrics = measured?.metrics
-  const key = await bucketKey(bucketKeyFile(config))
-  const links = createSignedLinks({ ...key, url: bucketUrl(config), region: config.bucket.region }, systemClock)
-  const folder = bucketFolder(config)
-  const overHttp = config.edge.bucket_access === 'http'
-  const plain = overHttp ? createHttpBucket({ links, fetch: await pooledFetch() }) : createFsBucketReader({ folder })
+  const { bucket: plain, links, check } = await readBucket(config)
   const bucket = metrics?.operations.reader(plain) ?? plain
   const policy = createPublishedAccess({
     bucket,
@@ -60,7 +43,7 @@ async function startNodeEdge(config: Config): Promise<Running> {
     clock: systemClock,
     random: systemRandom,
     policy,
-    checks: [overHttp ? bucketReadable(bucket) : folderReadable(folder), accessKnown(policy)],
+    checks: [check, accessKnown(policy)],
     observer: metrics?.requests,
     requestLimit: createRequestLimit(config.http.requests_per_minute, systemClock),
     bucket,
@@ -97,9 +80,4 @@ async function originFetch(config: Config): Promise<Fetch> {
   if (tls === undefined) return streamingFetch
   const { ownCertificateAgent } = await import('../tls/own-certificate-agent.ts')
   return createStreamingFetch(ownCertificateAgent(tls.certFile))
-}
-
-/** Loaded where it is used: the library takes memory. */
-async function pooledFetch(): Promise<FetchObject> {
-  return (await import('./pooled-fetch.ts')).createPooledFetch()
 }

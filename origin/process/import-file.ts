@@ -13,7 +13,6 @@ import {
 import { createImmutableTags } from '../../shared/registry/immutable-tags.ts'
 import { createPublisher } from '../../shared/registry/publish-image.ts'
 import { openImageFile } from '../image-files/open-image-file.ts'
-import { createFsUploads } from '../upload/fs-uploads.ts'
 import { nodeHasher } from '../upload/node-hasher.ts'
 import { contentStoreOf } from './ipfs.ts'
 import { parseImage } from './named-image.ts'
@@ -38,7 +37,7 @@ export async function importFile(run: VerbRun, path: string, choices: ImportChoi
     : undefined
   const deps: ImportDeps = {
     bucket,
-    uploads: createFsUploads({ folder: run.folder }),
+    uploads: run.uploads,
     hasher: nodeHasher,
     random: systemRandom,
     clock: systemClock,

@@ -21,7 +21,7 @@ export async function namedImage(run: VerbRun, text: string): Promise<RootedImag
   const { bucket, access, log, progress, wait } = run
   const reference = parseImage(text)
   const found = await findImage(bucket, reference, wait)
-  if (found === undefined) throw new Error(`there is no image ${text} in ${run.folder}`)
+  if (found === undefined) throw new Error(`there is no image ${text} in ${run.place}`)
   progress.show(`reading ${found.digest}`)
   // Puts nothing on IPFS: that is for pushes, and for `mirrorball publish`.
   const publisher = createPublisher({ bucket, access, log, store: embeddedStore, names: 'any' })

@@ -9,17 +9,8 @@ import { createImmutableTags } from '../../shared/registry/immutable-tags.ts'
 import { createPushBlob } from '../../shared/registry/push-blob.ts'
 import { startUploadExpiry } from '../../shared/registry/upload-expiry.ts'
 import { randomKey } from '../accounts/random-key.ts'
-import { folderReadable, folderWritable } from '../bucket/folder-checks.ts'
-import { createFsUploads } from '../upload/fs-uploads.ts'
 import { nodeHasher } from '../upload/node-hasher.ts'
-import {
-  accessRules,
-  bucketFolder,
-  keepFetchedMs,
-  tlsFiles,
-  uploadExpiryMs,
-  uploadKeyFile,
-} from '../config/addresses.ts'
+import { accessRules, keepFetchedMs, tlsFiles, uploadExpiryMs, uploadKeyFile } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
 import { openAccounts } from './accounts.ts'
 import { startAuthentication } from './authentication.ts'
@@ -35,13 +26,11 @@ export async function startOrigin(config: Config): Promise<Running> {
   const access = accessRules(config)
   const tls = tlsFiles(config)
   const log = createLog('origin', config.log.level)
-  const folder = bucketFolder(config)
   const measured = await measuredAt(config.origin.metrics_listen)
   const metrics = measured?.metrics
   const readOnly = config.access.read_only
-  const files = await openBucket(config, folder)
-  const bucket = metrics?.operations.writer(files) ?? files
-  const uploads = createFsUploads({ folder })
+  const { bucket: plain, uploads, checks } = await openBucket(config, log)
+  const bucket = metrics?.operations.writer(plain) ?? plain
   const ipfs = await startIpfs({ config, bucket, uploads, access, log })
   const { publisher, fetcher } = ipfs
   const sessions = createPushBlob({ bucket, uploads, hasher: nodeHasher, random: systemRandom, publisher })
@@ -58,7 +47,7 @@ export async function startOrigin(config: Config): Promise<Running> {
     access,
     auth,
     loginLimit: createLoginLimit(config.http.login_attempts_per_minute, systemClock),
-    checks: readOnly ? [folderReadable(folder)] : [folderReadable(folder), folderWritable(folder, systemRandom)],
+    checks,
     observer: metrics?.requests,
     requestLimit: createRequestLimit(config.http.requests_per_minute, systemClock),
     bucket,

@@ -27,7 +27,7 @@ export async function publishImages(run: VerbRun, only: string | undefined): Pro
     name,
     wait,
   )
-  if (name !== undefined && done.images === 0) throw new Error(`there is no repository ${name} in ${run.folder}`)
+  if (name !== undefined && done.images === 0) throw new Error(`there is no repository ${name} in ${run.place}`)
   if (done.faults > 0) process.exitCode = 1
   return `${summary(done)}\n`
 }

@@ -5,17 +5,20 @@ import { stat } from 'node:fs/promises'
 import type { AccessRules } from '../../shared/auth/access.ts'
 import type { Bucket, Wait } from '../../shared/ports/bucket.ts'
 import type { Log } from '../../shared/ports/log.ts'
+import type { Uploads } from '../../shared/ports/uploads.ts'
 import { isMissing } from '../bucket/durable-folder.ts'
-import { accessRules, bucketFolder } from '../config/addresses.ts'
+import { accessRules, s3Access } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
-import { openBucket } from './open-bucket.ts'
+import { bucketPlace, openBucket } from './open-bucket.ts'
 import { createProgress, type Progress } from './progress.ts'
 import { systemClock } from './system-ports.ts'
 
 export interface VerbRun {
   readonly config: Config
-  readonly folder: string
+  /** Where the bucket is, for people. */
+  readonly place: string
   readonly bucket: Bucket
+  readonly uploads: Uploads
   /** As at the origin. */
   readonly access: AccessRules
   readonly log: Log
@@ -37,12 +40,12 @@ export async function runVerb<Result>(
   { writes, makesBucket = false }: VerbNeeds,
   work: (run: VerbRun) => Promise<Result>,
 ): Promise<Result> {
-  const folder = bucketFolder(config)
+  const place = bucketPlace(config)
   if (writes && config.access.read_only)
     throw new Error('access.read_only is set, so nothing may be changed; set it to false for this')
-  if (!makesBucket && !(await isFolder(folder)))
+  if (!makesBucket && s3Access(config) === undefined && !(await isFolder(place)))
     throw new Error(
-      `there is no bucket at ${folder}; name the data folder by --data-dir, or the bucket by --bucket-folder`,
+      `there is no bucket at ${place}; name the data folder by --data-dir, or the bucket by --bucket-folder`,
     )
   const access = accessRules(config)
   const stopped = new AbortController()
@@ -51,8 +54,8 @@ export async function runVerb<Result>(
   process.on('SIGTERM', stop)
   const progress = createProgress(process.stderr, systemClock)
   try {
-    const bucket = await openBucket(config, folder)
-    return await work({ config, folder, bucket, access, log: verbLog, progress, wait: stopped })
+    const { bucket, uploads } = await openBucket(config, verbLog)
+    return await work({ config, place, bucket, uploads, access, log: verbLog, progress, wait: stopped })
   } finally {
     progress.end()
     process.off('SIGINT', stop)

@@ -70,7 +70,9 @@ export async function startAll({ config, options, say }: UpOptions): Promise<Run
   }
 
   try {
-    const [bucket, origin] = await Promise.all([start('bucket'), start('origin')])
+    // On S3 the bucket's server is none of ours.
+    const startBucket = async () => config.bucket.s3_url ?? start('bucket')
+    const [bucket, origin] = await Promise.all([startBucket(), start('origin')])
     const edge = await start('edge', {
       MIRRORBALL_BUCKET_URL: config.bucket.url ?? bucket,
       // Not as `edge.origin_url`: what nobody set must not look as if somebody had.

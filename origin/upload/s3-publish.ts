@@ -1,7 +1,13 @@
 // Makes the pieces of an upload one object. The server copies them where it can; else the origin reads them and writes
 // parts of equal size, as R2 wants them.
 
-import { CopyObjectCommand, PutObjectCommand, UploadPartCommand, UploadPartCopyCommand } from '@aws-sdk/client-s3'
+import {
+  CopyObjectCommand,
+  PutObjectCommand,
+  UploadPartCommand,
+  UploadPartCopyCommand,
+  type UploadPartCopyCommandInput,
+} from '@aws-sdk/client-s3'
 import pMap from 'p-map'
 import { type Key, uploadKey } from '../../shared/layout/keys.ts'
 import type { Wait } from '../../shared/ports/bucket.ts'
@@ -9,7 +15,7 @@ import type { Slots } from '../../shared/ports/slots.ts'
 import { takenOver } from '../../shared/ports/uploads.ts'
 import { sendStream } from '../bucket/s3-body.ts'
 import { contentHeaders } from '../bucket/s3-bucket.ts'
-import type { S3Connection } from '../bucket/s3-connection.ts'
+import { type S3Connection, S3Failure } from '../bucket/s3-connection.ts'
 import { type Multipart, type MultipartDeps, publishParts } from './s3-multipart.ts'
 import type { Piece } from './s3-piece.ts'
 import { readPieces, readStaged, type StagedPiece, wasReplaced } from './s3-staged.ts'
@@ -27,8 +33,33 @@ const rewrittenBytes = 32 * 1024 * 1024
 const copiesAtOnce = 8
 
 export interface PublishDeps extends MultipartDeps {
+  readonly copyPart: PartCopy
   /** For bytes that go through the origin a second time: each holds memory. */
   readonly rewrites: Slots
+}
+
+/** Has the server copy a piece into a part; returns the part's etag. */
+export type PartCopy = (command: UploadPartCopyCommandInput, piece: Piece, wait: Wait) => Promise<string>
+
+/** Copies on condition that the piece is still the one that was checked, where the server knows that: R2 refuses it. */
+export function createPartCopy(s3: S3Connection): PartCopy {
+  let onCondition = true
+  return async function copy(command, piece, wait): Promise<string> {
+    const condition = onCondition ? { CopySourceIfMatch: piece.etag } : {}
+    try {
+      const { CopyPartResult: copied } = await s3.call(
+        `COPY to part ${command.PartNumber} of ${command.Key}`,
+        (client, abortSignal) => client.send(new UploadPartCopyCommand({ ...command, ...condition }), { abortSignal }),
+        wait,
+        piece.sizeBytes,
+      )
+      return copied?.ETag ?? ''
+    } catch (error) {
+      if (!('CopySourceIfMatch' in condition) || !(error instanceof S3Failure) || error.status !== 501) throw error
+      onCondition = false
+      return copy(command, piece, wait)
+    }
+  }
 }
 
 /** @param pieces all of them, as they were when their bytes were checked: no others are published */
@@ -46,7 +77,7 @@ export async function publishPieces(
   const equal = areParts(pieces)
   if (!equal && sizeBytes <= rewrittenBytes) return rewriteWhole(deps, id, pieces, { key, sizeBytes }, wait)
   const makeParts = (multipart: Multipart) =>
-    equal ? copyParts(s3, id, pieces, multipart, wait) : rewriteParts(deps, id, pieces, multipart, wait)
+    equal ? copyParts(deps, id, pieces, multipart, wait) : rewriteParts(deps, id, pieces, multipart, wait)
   await publishParts(deps, id, { key, sizeBytes }, makeParts, wait)
 }
 
@@ -79,7 +110,7 @@ async function copyPiece(s3: S3Connection, id: string, piece: Piece, key: Key, w
 }
 
 async function copyParts(
-  s3: S3Connection,
+  { s3, copyPart }: PublishDeps,
   id: string,
   pieces: readonly Piece[],
   { key, uploadId }: Multipart,
@@ -96,20 +127,11 @@ async function copyParts(
         PartNumber: part + 1,
         CopySource: sourceOf(s3, id, piece),
       }
-      const { CopyPartResult: copied } = await unlessReplaced(
-        id,
-        s3.call(
-          `COPY to part ${part + 1} of ${key}`,
-          (client, abortSignal) => client.send(new UploadPartCopyCommand(command), { abortSignal }),
-          wait,
-          piece.sizeBytes,
-        ),
-      )
-      return copied?.ETag ?? ''
+      return unlessReplaced(id, copyPart(command, piece, wait))
     },
     { concurrency: copiesAtOnce },
   )
-  // R2 copies no part on condition. A piece that was the same before and after was not another one meanwhile.
+  // Where parts are copied without a condition: a piece that was the same before and after was not another one meanwhile.
   const after = await stillThere(s3, id, pieces, wait)
   if (after.some(({ modifiedMs }, at) => modifiedMs !== before[at]?.modifiedMs)) throw takenOver(id)
   return etags

@@ -13,7 +13,7 @@ import type { S3Connection } from '../bucket/s3-connection.ts'
 import { appendPieces } from './s3-append.ts'
 import { abortMultipart, readNote } from './s3-multipart.ts'
 import type { Piece } from './s3-piece.ts'
-import { publishPieces } from './s3-publish.ts'
+import { createPartCopy, publishPieces } from './s3-publish.ts'
 import { readPieces, readStaged } from './s3-staged.ts'
 import { createUploadMemory } from './upload-memory.ts'
 
@@ -44,6 +44,7 @@ export function createS3Uploads(deps: S3UploadsDeps): Uploads {
   const { s3, bucket, random, conditional } = deps
   const memory = createUploadMemory(deps.memoryBytes)
   const rewrites = createSlots(rewritesAtOnce)
+  const copyPart = createPartCopy(s3)
   /** Pieces whose bytes went by here, by where they begin: only these are ever published. */
   const seen = new LRUCache<string, Map<number, Piece>>({ max: seenUploads })
 
@@ -122,7 +123,7 @@ export function createS3Uploads(deps: S3UploadsDeps): Uploads {
     async publish(id, key, sizeBytes, wait) {
       const pieces = seenPieces(id, sizeBytes)
       if (sizeBytes === 0) await bucket.write(key, new Uint8Array(), wait)
-      else await publishPieces({ s3, bucket, random, rewrites }, id, pieces, key, wait)
+      else await publishPieces({ s3, bucket, random, rewrites, copyPart }, id, pieces, key, wait)
       // The object is there; what cannot be removed now is found by its age.
       const keys = pieces.map(({ offset }) => uploadKey(id, offset))
       await removeKeys(id, keys, unhurried).catch(() => {})

@@ -12,8 +12,18 @@ import {
 } from '../support/http-client.ts'
 import { randomBytes, sha256 } from '../support/image.ts'
 
-/** @param base gives the URL of the registry under test once it runs */
-export function pullSuite(base: () => string): void {
+/** Ranges that a server may pass over, as we do, or refuse. */
+const notUnderstood = [
+  ['bytes=0-1,3-4', 200, '0123456789', null],
+  ['lines=0-1', 200, '0123456789', null],
+  ['bytes=5-2', 200, '0123456789', null],
+] as const
+
+/**
+ * @param base gives the URL of the registry under test once it runs
+ * @param from whose server hands out blobs after a redirect: ours, which knows what registries send, or any
+ */
+export function pullSuite(base: () => string, from: 'ours' | 'any' = 'ours'): void {
   const get = (path: string, init: RequestInit = {}) => fetch(`${base()}${path}`, init)
 
   describe('the version check', () => {
@@ -144,7 +154,7 @@ export function pullSuite(base: () => string): void {
       expect(response.status).toBe(200)
       expect(response.headers.get('Content-Length')).toBe('2500000')
       expect(response.headers.get('Content-Type')).toBe('application/octet-stream')
-      expect(response.headers.get('Docker-Content-Digest')).toBe(digest)
+      if (from === 'ours') expect(response.headers.get('Docker-Content-Digest')).toBe(digest)
       expect(response.headers.get('Content-Encoding')).toBeNull()
       expect(sha256(new Uint8Array(await response.arrayBuffer()))).toBe(digest)
     })
@@ -172,10 +182,9 @@ export function pullSuite(base: () => string): void {
       ['bytes=7-', 206, '789', 'bytes 7-9/10'],
       ['bytes=-3', 206, '789', 'bytes 7-9/10'],
       ['bytes=5-100', 206, '56789', 'bytes 5-9/10'],
-      ['bytes=0-1,3-4', 200, '0123456789', null],
-      ['lines=0-1', 200, '0123456789', null],
-      ['bytes=5-2', 200, '0123456789', null],
-    ])('Range %s is %i', async (range, status, body, contentRange) => {
+      // What need not be understood, others refuse.
+      ...(from === 'ours' ? notUnderstood : []),
+    ] as const)('Range %s is %i', async (range, status, body, contentRange) => {
       const digest = await pushBlob(base(), 'pull/ranges', '0123456789')
       const response = await get(`/v2/pull/ranges/blobs/${digest}`, { headers: { Range: range } })
       expect(response.status).toBe(status)
@@ -188,7 +197,7 @@ export function pullSuite(base: () => string): void {
       const digest = await pushBlob(base(), 'pull/ranges', '0123456789')
       const response = await get(`/v2/pull/ranges/blobs/${digest}`, { headers: { Range: 'bytes=10-12' } })
       expect(response.status).toBe(416)
-      expect(response.headers.get('Content-Range')).toBe('bytes */10')
+      if (from === 'ours') expect(response.headers.get('Content-Range')).toBe('bytes */10')
     })
 
     test('that is not there is 404 BLOB_UNKNOWN, HEAD too', async () => {

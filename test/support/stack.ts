@@ -117,13 +117,16 @@ export async function startStack(
   const folder = dataFolder ?? temporary?.path ?? ''
   const up = await startPart('up', { 'data-dir': folder, edge: runtime, ...anyPorts, ...options })
   const readyLine = (part: string) => up.log.find((line) => line['part'] === part && line['msg'] === 'ready')
-  await eventually('every part logs its address', () => ['origin', 'edge', 'bucket'].every((part) => readyLine(part)))
+  // On S3 the bucket is no part of ours.
+  const s3Url = options['bucket-s3-url']
+  const parts = s3Url === undefined ? ['origin', 'edge', 'bucket'] : ['origin', 'edge']
+  await eventually('every part logs its address', () => parts.every((part) => readyLine(part)))
   const url = (part: string) => String(readyLine(part)?.['url'])
   return {
     up,
     originUrl: url('origin'),
     edgeUrl: url('edge'),
-    bucketUrl: url('bucket'),
+    bucketUrl: s3Url ?? url('bucket'),
     dataFolder: folder,
     log: (part) => up.log.filter((line) => line['part'] === part),
     async stop() {

@@ -1,13 +1,35 @@
-// The process that hands out blobs, and its folder.
+// The bucket: a folder with the process that hands out blobs from it, or one on a server that speaks S3.
 
 import * as v from 'valibot'
-import { httpUrl } from '../../../shared/config/rules.ts'
+import { httpUrl, wholeNumber } from '../../../shared/config/rules.ts'
 import { bucketName } from '../../bucket/bucket-name.ts'
-import { listenAddress, path, region } from '../rules.ts'
+import { listenAddress, path, region, text } from '../rules.ts'
 import { setting } from '../setting.ts'
 import { metricsListen } from './metrics-listen.ts'
 
 export const bucketSection = v.strictObject({
+  s3_url: setting(httpUrl, {
+    example: 'https://0123456789abcdef.r2.cloudflarestorage.com/mirrorball',
+    description:
+      'Address of a bucket on a server that speaks S3, with the bucket’s name at the end of the path. Where it is set there is no folder, and no bucket process.',
+  }),
+  access_key_id: setting(text, {
+    example: 'AKIAEXAMPLE',
+    description: 'Name of the key for `bucket.s3_url`.',
+  }),
+  secret_access_key: setting(text, {
+    secret: true,
+    example: 'secret-of-the-key',
+    description: 'The key for `bucket.s3_url`.',
+  }),
+  s3_timeout_ms: setting(wholeNumber(1, 600_000), {
+    default: 30_000,
+    description: 'Longest time for a request to `bucket.s3_url`, with all its tries; what carries bytes has longer.',
+  }),
+  upload_memory_mib: setting(wholeNumber(16, 65_536), {
+    default: 64,
+    description: 'Memory in which the origin gathers layers for `bucket.s3_url`, for all uploads together.',
+  }),
   folder: setting(path, {
     example: '/srv/mirrorball/bucket',
     description: 'The bucket. Default: `bucket` in the data folder.',
@@ -19,7 +41,7 @@ export const bucketSection = v.strictObject({
   metrics_listen: metricsListen('bucket process', '127.0.0.1:9471'),
   url: setting(httpUrl, {
     example: `https://blobs.example.com/${bucketName}`,
-    description: `Address of the bucket in redirects. Default: \`http://<bucket.listen>/${bucketName}\`.`,
+    description: `Address of the bucket in redirects. Default: \`bucket.s3_url\`, or \`http://<bucket.listen>/${bucketName}\`.`,
   }),
   region: setting(region, {
     default: 'auto',

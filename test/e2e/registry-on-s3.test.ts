@@ -1,0 +1,98 @@
+// The suite of test/e2e/registry.test.ts over a bucket on S3: Miniflare's R2, and the servers that the environment names.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { miniflareS3, minio, type S3Server, versitygw } from '../support/bucket/s3-servers.ts'
+import { stackFaces } from '../support/faces/faces.ts'
+import { pushImage } from '../support/http-client.ts'
+import { sha256 } from '../support/image.ts'
+import { startPart, startStack, type Stack } from '../support/stack.ts'
+import { contentNamesSuite } from './content-names.suite.ts'
+import { contentSuite } from './content.suite.ts'
+import { pullSuite } from './pull.suite.ts'
+import { pushBlobsSuite } from './push-blobs.suite.ts'
+import { pushManifestsSuite } from './push-manifests.suite.ts'
+import { refusalsSuite } from './refusals.suite.ts'
+
+const settingsOf = ({ access }: S3Server) => ({
+  'bucket-s3-url': `${access.endpoint ?? ''}/${access.bucket}`,
+  'bucket-region': access.region,
+  'bucket-access-key-id': access.accessKeyId,
+  'bucket-secret-access-key': access.secretAccessKey,
+})
+
+describe.each([miniflareS3, versitygw, minio])('on $name,', (kind) => {
+  const { missing } = kind
+
+  describe.skipIf(missing !== undefined)(missing ?? 'which is there,', () => {
+    describe.each(stackFaces)('%s', (_, runtime, face) => {
+      let server: S3Server
+      let stack: Stack
+
+      beforeAll(async () => {
+        server = await kind.start()
+        stack = await startStack(runtime, undefined, settingsOf(server))
+      }, 60_000)
+
+      afterAll(async () => {
+        await stack.stop()
+        await server.stop()
+      })
+
+      pullSuite(() => face(stack), 'any')
+      pushBlobsSuite(() => face(stack))
+      pushManifestsSuite(() => face(stack))
+      refusalsSuite(() => face(stack))
+      contentSuite(() => face(stack))
+      contentNamesSuite(() => face(stack))
+    })
+
+    describe('the edge', () => {
+      let server: S3Server
+      let stack: Stack
+
+      beforeAll(async () => {
+        server = await kind.start()
+        stack = await startStack('node', undefined, settingsOf(server))
+      }, 60_000)
+
+      afterAll(async () => {
+        await stack.stop()
+        await server.stop()
+      })
+
+      test('sends clients to the server for blobs, by URLs that it takes, and takes no others', async () => {
+        const { layer } = await pushImage(stack.originUrl, 'on/s3', 'v1', 'redirected')
+        const blob = `${stack.edgeUrl}/v2/on/s3/blobs/${sha256(layer)}`
+
+        const redirect = await fetch(blob, { redirect: 'manual' })
+
+        const location = redirect.headers.get('Location') ?? ''
+        expect(redirect.status).toBe(307)
+        expect(location.startsWith(settingsOf(server)['bucket-s3-url'])).toBe(true)
+        expect(await (await fetch(location)).text()).toBe(layer)
+        const forged = location.replace(/X-Amz-Signature=.{8}/, 'X-Amz-Signature=00000000')
+        expect((await fetch(forged)).status).toBe(403)
+      })
+
+      test('shows the secret nowhere', () => {
+        const printed = `${JSON.stringify(stack.up.log)}${stack.up.text()}`
+        expect(printed).not.toContain(server.access.secretAccessKey)
+      })
+    })
+  })
+})
+
+describe('what is half configured, or cannot work,', () => {
+  const endpoint = 'http://127.0.0.1:9/bucket'
+
+  test('is said at the start, with what is missing', async () => {
+    await expect(startPart('origin', { 'bucket-s3-url': endpoint })).rejects.toThrow(
+      /bucket\.access_key_id: must be set[\s\S]*bucket\.secret_access_key: must be set/,
+    )
+  })
+
+  test('is a bucket process beside it', async () => {
+    const key = { 'bucket-access-key-id': 'a', 'bucket-secret-access-key': 'a-secret' }
+    await expect(startPart('bucket', { 'bucket-s3-url': endpoint, ...key })).rejects.toThrow(/leave this process out/)
+  })
+})
