@@ -28,8 +28,10 @@ export const listenAddress = v.config(
 /** Of a file or a folder. */
 export const path = v.pipe(v.string('must be a path'), v.minLength(1, 'must be a path'))
 
-/** Anything but nothing. */
-export const text = v.pipe(v.string('must be a text'), v.minLength(1, 'must be a text'))
+const credentialMessage = 'must be printable characters without spaces'
+
+/** A key, or its name, as somebody else made it. */
+export const credential = v.pipe(v.string(credentialMessage), v.regex(/^[!-~]+$/, credentialMessage))
 
 const regionMessage = 'must be the name of a region'
 

@@ -115,8 +115,8 @@ test('no two settings share an option or a variable', () => {
     expect(new Set(settings.map((setting) => setting[field])).size).toBe(settings.length)
   }
   for (const { option, environment } of settings) {
-    expect(option).toMatch(/^[a-z]+(?:-[a-z]+)*$/)
-    expect(environment).toMatch(/^MIRRORBALL_[A-Z_]+$/)
+    expect(option).toMatch(/^[a-z]+(?:-[a-z0-9]+)*$/)
+    expect(environment).toMatch(/^MIRRORBALL_[A-Z0-9_]+$/)
     expect([option, environment]).not.toContain('config')
   }
 })

@@ -3,7 +3,7 @@
 import * as v from 'valibot'
 import { httpUrl, wholeNumber } from '../../../shared/config/rules.ts'
 import { bucketName } from '../../bucket/bucket-name.ts'
-import { listenAddress, path, region, text } from '../rules.ts'
+import { credential, listenAddress, path, region } from '../rules.ts'
 import { setting } from '../setting.ts'
 import { metricsListen } from './metrics-listen.ts'
 
@@ -13,11 +13,11 @@ export const bucketSection = v.strictObject({
     description:
       'Address of a bucket on a server that speaks S3, with the bucket’s name at the end of the path. Where it is set there is no folder, and no bucket process.',
   }),
-  access_key_id: setting(text, {
+  access_key_id: setting(credential, {
     example: 'AKIAEXAMPLE',
     description: 'Name of the key for `bucket.s3_url`.',
   }),
-  secret_access_key: setting(text, {
+  secret_access_key: setting(credential, {
     secret: true,
     example: 'secret-of-the-key',
     description: 'The key for `bucket.s3_url`.',
