@@ -1,11 +1,13 @@
 // The suite of test/e2e/registry.test.ts over a bucket on S3: Miniflare's R2, and the servers that the environment names.
 
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { miniflareS3, minio, type S3Server, versitygw } from '../support/bucket/s3-servers.ts'
 import { stackFaces } from '../support/faces/faces.ts'
-import { pushImage } from '../support/http-client.ts'
+import { pushImage, rootIn } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
 import { startPart, startStack, type Stack } from '../support/stack.ts'
+import { linesOf, runVerb } from '../support/verbs.ts'
 import { contentNamesSuite } from './content-names.suite.ts'
 import { contentSuite } from './content.suite.ts'
 import { pullSuite } from './pull.suite.ts'
@@ -72,6 +74,20 @@ describe.each([miniflareS3, versitygw, minio])('on $name,', (kind) => {
         expect(await (await fetch(location)).text()).toBe(layer)
         const forged = location.replace(/X-Amz-Signature=.{8}/, 'X-Amz-Signature=00000000')
         expect((await fetch(forged)).status).toBe(403)
+      })
+
+      test('has verbs beside it that find the same bucket', async () => {
+        const { digest } = await pushImage(stack.originUrl, 'on/s3', 'v2', 'verbs')
+        const settings = Object.entries(settingsOf(server)).flatMap(([name, value]) => [`--${name}`, value])
+        const verb = (...args: readonly string[]) => linesOf(runVerb(stack.dataFolder, ...args, ...settings))
+        const file = join(stack.dataFolder, 'image.tar')
+        const [cid] = await verb('cid', 'on/s3:v2')
+        await verb('export', 'on/s3:v2', file)
+
+        await verb('import', file, 'on/s3-again:v2')
+
+        const again = await fetch(`${stack.edgeUrl}/v2/on/s3-again/manifests/v2`)
+        expect([again.headers.get('Docker-Content-Digest'), rootIn(again)]).toEqual([digest, cid])
       })
 
       test('shows the secret nowhere', () => {
