@@ -1,16 +1,11 @@
 // Capabilities of uploads: what a URL of an upload carries where clients come to it without a token, because they began
 // it by another host. Who has one may go on with that upload, and do nothing else. Signed by the origin, for origins.
 
-import { errors, jwtVerify, SignJWT } from 'jose'
 import * as v from 'valibot'
 import type { Clock } from '../ports/clock.ts'
 import type { RepositoryName } from '../protocol/names.ts'
 import { userName } from './access.ts'
-
-/** The one algorithm there is: whoever verifies a capability may sign one, so a shared key will do. */
-const algorithm = 'HS256'
-
-const type = 'upload+jwt'
+import { createSignedClaims } from './signed-claims.ts'
 
 /** Whose upload it is, and which. */
 export interface UploadGrant {
@@ -37,33 +32,16 @@ export function createUploadCapabilities(deps: {
   readonly clock: Clock
 }): UploadCapabilities {
   const { key, lifeMs, clock } = deps
+  // Only origins sign, and verify: those of one bucket are one service.
+  const claims = createSignedClaims({ key, type: 'upload+jwt', schema: claimsSchema, clock, toleranceSeconds: 0 })
   return {
-    async issue({ name, id, user }) {
-      const claims = { repository: name, upload: id, ...(user === undefined ? {} : { sub: user }) }
-      return new SignJWT(claims)
-        .setProtectedHeader({ alg: algorithm, typ: type })
-        .setExpirationTime(Math.floor((clock.now() + lifeMs) / 1000))
-        .sign(key)
-    },
-
+    issue: ({ name, id, user }) =>
+      claims.sign({ repository: name, upload: id, ...(user === undefined ? {} : { sub: user }) }, lifeMs),
     async verify(capability, { name, id }) {
-      try {
-        const { payload } = await jwtVerify(capability, key, {
-          algorithms: [algorithm],
-          typ: type,
-          requiredClaims: ['exp'],
-          currentDate: new Date(clock.now()),
-        })
-        const claims = v.safeParse(claimsSchema, payload)
-        if (!claims.success) return undefined
-        const { repository, upload, sub } = claims.output
-        return repository === name && upload === id ? { user: sub } : undefined
-      } catch (error) {
-        if (error instanceof errors.JOSEError) return undefined
-        throw error
-      }
+      const found = await claims.verify(capability)
+      return found?.repository === name && found.upload === id ? { user: found.sub } : undefined
     },
   }
 }
 
-const claimsSchema = v.object({ repository: v.string(), upload: v.string(), sub: v.optional(userName) })
+const claimsSchema = v.object({ repository: v.string(), upload: v.string(), sub: v.exactOptional(userName) })
