@@ -2,7 +2,7 @@
 
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type ImageClient, referenceAt } from '../support/clients/image-client.ts'
+import type { ImageClient } from '../support/clients/image-client.ts'
 import {
   type ImageClientName,
   imageClientNames,
@@ -13,22 +13,17 @@ import {
 import { describeWith } from '../support/clients/programs.ts'
 import { says } from '../support/clients/refusals.ts'
 import { passwords, startClosedFaces, type ClosedFaces } from '../support/faces/closed-faces.ts'
-import type { Face } from '../support/faces/faces.ts'
-import { makeImage, type TestImage } from '../support/image.ts'
+import { type Face, slugOf } from '../support/faces/faces.ts'
+import { diffIds, makeImage, type TestImage } from '../support/image.ts'
 import { type FacesWithPublicHost, startFacesWithPublicHost } from '../support/faces/public-host.ts'
 import { temporaryFolder } from '../support/stack.ts'
 
 const mb = 1_000_000
 const edges = ['edge on Node', 'edge in workerd'] as const
 
-const diffIds = ({ layers }: TestImage) => layers.map(({ digest }) => digest)
-
-/** Requests that carry a layer, to a face, from a line of its log on; each kind once. */
-function uploadsAt(faces: ClosedFaces, face: Face, from: number): readonly string[] {
-  const lines = faces
-    .log(face)
-    .slice(from)
-    .filter(({ route }) => route === 'upload')
+/** Requests to a face that carry a layer of a repository; each kind once. */
+function uploadsAt(faces: ClosedFaces, face: Face, repository: string): readonly string[] {
+  const lines = faces.log(face).filter((line) => line['route'] === 'upload' && line['name'] === repository)
   return [...new Set(lines.map(({ method, status }) => `${method} ${status}`))]
 }
 
@@ -61,8 +56,8 @@ describeWith(neededFor(imageClientNames), 'a push through the edge, where the or
   })
 
   describe.each(edges)('%s,', (edge) => {
-    const at = (repository: string) => referenceAt(faces.url(edge), `${repository}:latest`)
-    const slug = edge.replaceAll(' ', '-').toLowerCase()
+    const at = (repository: string) => faces.at(edge, repository)
+    const slug = slugOf(edge)
 
     describe.each(imageClientNames)('by %s', (name) => {
       let client: ImageClient
@@ -74,13 +69,13 @@ describeWith(neededFor(imageClientNames), 'a push through the edge, where the or
 
       test('brings the layers to the origin past the edge', async () => {
         await client.login(faces.host(edge), 'alice', passwords.alice)
-        const [edgeFrom, originFrom] = [faces.log(edge).length, faces.log('origin').length]
+        const repository = `team/${slug}/${name}`
 
-        await client.push(small, at(`team/${slug}/${name}`))
+        await client.push(small, at(repository))
 
-        expect(await client.pull(at(`team/${slug}/${name}`))).toMatchObject({ diffIds: diffIds(small) })
-        expect(uploadsAt(faces, edge, edgeFrom)).toEqual([])
-        expect(uploadsAt(faces, 'origin', originFrom)).toContain('PUT 201')
+        expect(await client.pull(at(repository))).toMatchObject({ diffIds: diffIds(small) })
+        expect(uploadsAt(faces, edge, repository)).toEqual([])
+        expect(uploadsAt(faces, 'origin', repository)).toContain('PUT 201')
       })
 
       test('is denied to who may not', async () => {
@@ -96,15 +91,15 @@ describeWith(neededFor(imageClientNames), 'a push through the edge, where the or
       const edge = 'edge in workerd'
       const client = clients[name]
       await client.login(faces.host(edge), 'alice', passwords.alice)
-      const from = faces.log(edge).length
+      const repository = `team/large/${name}`
       const before = await faces.peakMemoryMib(edge)
 
-      await client.push(large, referenceAt(faces.url(edge), `team/large/${name}:latest`))
+      await client.push(large, faces.at(edge, repository))
 
       const grown = (await faces.peakMemoryMib(edge)) - before
       process.stdout.write(`300 MB by ${name} past the edge in workerd: ${grown.toFixed(1)} MiB more at its peak\n`)
       expect(grown).toBeLessThan(10)
-      expect(uploadsAt(faces, edge, from)).toEqual([])
+      expect(uploadsAt(faces, edge, repository)).toEqual([])
     },
   )
 })
@@ -140,12 +135,12 @@ describeWith(
       await client.login(faces.host(edge), 'alice', passwords.alice)
       const before = await faces.peakMemoryMib(edge)
 
-      await client.push(large, referenceAt(faces.url(edge), `team/large/${name}:latest`))
+      await client.push(large, faces.at(edge, `team/large/${name}`))
 
       const grown = (await faces.peakMemoryMib(edge)) - before
       process.stdout.write(`300 MB by ${name} through the edge in workerd: ${grown.toFixed(1)} MiB more at its peak\n`)
       expect(grown).toBeLessThan(120)
-      expect(await client.pull(referenceAt(faces.url(edge), `team/large/${name}:latest`))).toMatchObject({
+      expect(await client.pull(faces.at(edge, `team/large/${name}`))).toMatchObject({
         diffIds: diffIds(large),
       })
     })
