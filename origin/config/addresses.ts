@@ -74,7 +74,6 @@ export function s3Access({ bucket }: Config): S3Access | undefined {
     endpoint: origin + pathname.slice(0, nameAt - 1),
     region,
     bucket: name,
-    pathStyle: true,
     accessKeyId,
     secretAccessKey,
   }

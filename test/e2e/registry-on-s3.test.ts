@@ -16,7 +16,7 @@ import { pushManifestsSuite } from './push-manifests.suite.ts'
 import { refusalsSuite } from './refusals.suite.ts'
 
 const settingsOf = ({ access }: S3Server) => ({
-  'bucket-s3-url': `${access.endpoint ?? ''}/${access.bucket}`,
+  'bucket-s3-url': `${access.endpoint}/${access.bucket}`,
   'bucket-region': access.region,
   'bucket-access-key-id': access.accessKeyId,
   'bucket-secret-access-key': access.secretAccessKey,

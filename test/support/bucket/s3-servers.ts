@@ -47,7 +47,7 @@ export const miniflareS3: S3ServerKind = {
     const url = await miniflare.ready
     const endpoint = new URL('/cdn-cgi/local/r2/s3', url).href
     return {
-      access: { endpoint, region: 'auto', bucket, pathStyle: true, ...key },
+      access: { endpoint, region: 'auto', bucket, ...key },
       async stop() {
         await miniflare.dispose()
         await folder.remove()
@@ -77,7 +77,7 @@ function program(
         env: { PATH: process.env['PATH'], HOME: folder.path, ...env },
       })
       const ended = once(child, 'close')
-      const access = { endpoint: `http://${address}`, region: 'us-east-1', bucket, pathStyle: true, ...key }
+      const access = { endpoint: `http://${address}`, region: 'us-east-1', bucket, ...key }
       const answers = async () => (await fetch(access.endpoint).catch(() => undefined)) !== undefined
       await eventually(`${name} answers`, answers)
       await makeBucket(connectS3({ access, clock: systemClock, timeoutMs: 10_000 }))
