@@ -100,6 +100,10 @@ describe('what is half configured, or cannot work,', () => {
     )
   })
 
+  test('is a prefix without a bucket to have it in', async () => {
+    await expect(startPart('origin', { 'bucket-prefix': 'team' })).rejects.toThrow(/bucket\.s3_url: must be set/)
+  })
+
   test('is a bucket process beside it', async () => {
     const key = { 'bucket-access-key-id': 'a', 'bucket-secret-access-key': 'a-secret' }
     await expect(startPart('bucket', { 'bucket-s3-url': endpoint, ...key })).rejects.toThrow(/leave this process out/)
