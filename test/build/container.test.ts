@@ -9,7 +9,7 @@ import { hash } from 'bcrypt'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { neededForBuildx, startBuildx } from '../support/clients/buildkit.ts'
 import { startTool } from '../support/clients/podman-buildah.ts'
-import { describeWith, findClient } from '../support/clients/programs.ts'
+import { describeWith, findClient, missingClients } from '../support/clients/programs.ts'
 import { inOrder, podmanArguments, readCompose } from '../support/containers/compose-model.ts'
 import { neededForContainers, writeMachineBase, writeProgramImage } from '../support/containers/machine-base.ts'
 import { makeImage } from '../support/image.ts'
@@ -128,102 +128,87 @@ describeWith(neededForContainers, 'the image', () => {
   })
 
   const versitygw = process.env['VERSITYGW_BIN']
+  const missing = versitygw === undefined ? 'VERSITYGW_BIN names no versitygw' : missingClients('compose-spec', 'ipfs')
 
-  describe.skipIf(versitygw === undefined)(
-    versitygw === undefined ? 'VERSITYGW_BIN names no versitygw' : 'composed',
-    () => {
-      describeWith(['compose-spec', 'ipfs'], 'with S3 and Kubo as compose.yaml has it', () => {
-        const names: string[] = []
-        let pid: string
+  describe.skipIf(missing !== undefined)(`with S3 and Kubo as compose.yaml has it (${missing ?? 'real'})`, () => {
+    /** The network of the containers, which no other program of this machine is in. */
+    let network = ''
+    const at = 'docker://127.0.0.1:8787/team/app:v1'
+    const skopeo = async (...args: readonly string[]) => {
+      const program = [findClient('skopeo') ?? '', '--insecure-policy', ...args]
+      return (await promisify(execFile)('nsenter', [`--net=${network}`, ...program])).stdout
+    }
+    const isHealthy = (name: string) =>
+      podman.run('healthcheck', 'run', name).then(
+        () => true,
+        () => false,
+      )
 
-        /** Runs skopeo in the network of the containers, which no other program of this machine is in. */
-        const skopeo = async (...args: readonly string[]) => {
-          const { stdout } = await promisify(execFile)('nsenter', [
-            `--net=/proc/${pid}/ns/net`,
-            findClient('skopeo') ?? '',
-            '--insecure-policy',
-            ...args,
-          ])
-          return stdout
-        }
-        const isHealthy = (name: string) =>
-          podman.run('healthcheck', 'run', name).then(
-            () => true,
-            () => false,
-          )
-
-        beforeAll(async () => {
-          const secrets = join(folder, 'secrets')
-          await mkdir(secrets)
-          await writeFile(join(secrets, 's3-secret'), 'a-secret-of-the-tests')
-          await writeFile(join(secrets, 'edge-key'), 'a-key-of-the-tests-with-more-than-32-characters')
-          await writeFile(join(secrets, 'htpasswd'), `alice:${await hash('alice-password', 10)}\n`)
-          const programs = {
-            s3: { program: versitygw ?? '', start: 'exec versitygw "$@"' },
-            kubo: {
-              program: findClient('ipfs') ?? '',
-              start:
-                'export IPFS_PATH=/data/ipfs; ipfs init; ipfs config Addresses.API /ip4/0.0.0.0/tcp/5001; exec ipfs daemon',
-            },
-          }
-          for (const [name, { program, start }] of Object.entries(programs)) {
-            await writeProgramImage(join(folder, name), program, basename(program), start)
-            await podman.run('build', '--quiet', `--tag=localhost/${name}`, join(folder, name))
-          }
-          const model = await readCompose()
-          for (const [name, service] of inOrder(model)) {
-            const hosts = Object.keys(model.services).map((each) => `--add-host=${each}:127.0.0.1`)
-            const network = names[0] === undefined ? ['--network=none', ...hosts] : [`--network=container:${names[0]}`]
-            names.push(name)
-            const options = [...here, ...network, `--name=${name}`]
-            await podman.run(
-              'run',
-              ...options,
-              ...podmanArguments(service, `localhost/${name in programs ? name : service.image}`, (secret) =>
-                join(secrets, secret),
-              ),
-            )
-            if (pid === undefined) pid = (await podman.run('inspect', '--format={{.State.Pid}}', name)).trim()
-            try {
-              await eventually(`${name} is healthy`, () => isHealthy(name), 60_000)
-            } catch (error) {
-              throw new Error(await podman.run('logs', name), { cause: error })
-            }
-          }
+    beforeAll(async () => {
+      const secrets = join(folder, 'secrets')
+      await mkdir(secrets)
+      await writeFile(join(secrets, 's3-secret'), 'a-secret-of-the-tests')
+      await writeFile(join(secrets, 'edge-key'), 'a-key-of-the-tests-with-more-than-32-characters')
+      await writeFile(join(secrets, 'htpasswd'), `alice:${await hash('alice-password', 10)}\n`)
+      await buildProgram('s3', versitygw ?? '', 'exec versitygw "$@"')
+      await buildProgram(
+        'kubo',
+        findClient('ipfs') ?? '',
+        'export IPFS_PATH=/data/ipfs; ipfs init; ipfs config Addresses.API /ip4/0.0.0.0/tcp/5001; exec ipfs daemon',
+      )
+      const services = inOrder(await readCompose())
+      for (const [name, service] of services) {
+        const log = join(folder, `${name}.log`)
+        const options = [
+          ...here,
+          `--name=${name}`,
+          `--log-opt=path=${log}`,
+          `--network=${network === '' ? 'none' : `ns:${network}`}`,
+          ...services.map(([each]) => `--add-host=${each}:127.0.0.1`),
+        ]
+        const image = `localhost/${service.image === 'mirrorball' ? service.image : name}`
+        await podman.run('run', ...options, ...podmanArguments(service, image, (secret) => join(secrets, secret)))
+        if (network === '')
+          network = `/proc/${(await podman.run('inspect', '--format={{.State.Pid}}', name)).trim()}/ns/net`
+        await eventually(`${name} is healthy`, () => isHealthy(name), 60_000).catch(async (error: unknown) => {
+          throw new Error(await readFile(log, 'utf8'), { cause: error })
         })
+      }
+    })
 
-        test('takes a push of a user by the edge and gives it to everybody, from S3', async () => {
-          const image = await makeImage(join(folder, 'image'), 'composed', [3_000_000, 100])
-          const at = 'docker://127.0.0.1:8787/team/app:v1'
-          const pushed = ['copy', '--dest-tls-verify=false', `oci:${image.folder}:latest`, at]
+    async function buildProgram(name: string, program: string, start: string): Promise<void> {
+      await writeProgramImage(join(folder, name), program, basename(program), start)
+      await podman.run('build', '--quiet', `--tag=localhost/${name}`, join(folder, name))
+    }
 
-          await expect(skopeo(...pushed)).rejects.toThrow(/unauthorized|authentication required|denied/)
-          await skopeo(...pushed.toSpliced(1, 0, '--dest-creds=alice:alice-password'))
+    test('takes a push of a user at the edge and gives it to everybody, and to Kubo', async () => {
+      const image = await makeImage(join(folder, 'image'), 'composed', [3_000_000, 100])
+      const push = (...options: readonly string[]) =>
+        skopeo('copy', '--dest-tls-verify=false', ...options, `oci:${image.folder}:latest`, at)
 
-          const pulled = await skopeo('inspect', '--tls-verify=false', '--format={{.Digest}}', at)
-          expect(pulled.trim()).toBe(image.manifest.digest)
-          await skopeo('copy', '--src-tls-verify=false', at, `oci:${join(folder, 'pulled')}:latest`)
-          expect(await podman.run('exec', 'kubo', 'ipfs', '--api=/ip4/127.0.0.1/tcp/5001', 'pin', 'ls')).toMatch(
-            /^baf/m,
-          )
-        })
+      await expect(push()).rejects.toThrow(/unauthorized|authentication required|denied/)
+      await push('--dest-creds=alice:alice-password')
 
-        test('writes to its volume alone, and runs as nobody', async () => {
-          const script = "require('fs').writeFileSync('/app/x', '')"
-          const write = podman.run('exec', 'origin', '/usr/local/bin/node', '-e', script)
-          await expect(write).rejects.toThrow(/EROFS/)
-          expect(await podman.run('exec', 'edge', '/usr/local/bin/node', '-p', 'process.getuid()')).toBe('65532\n')
-        })
+      const digest = await skopeo('inspect', '--tls-verify=false', '--format={{.Digest}}', at)
+      expect(digest.trim()).toBe(image.manifest.digest)
+      await skopeo('copy', '--src-tls-verify=false', at, `oci:${join(folder, 'pulled')}:latest`)
+      const ipfs = ['ipfs', '--api=/ip4/127.0.0.1/tcp/5001']
+      expect(await podman.run('exec', 'kubo', ...ipfs, 'pin', 'ls', '--type=recursive')).toMatch(/^baf/m)
+    })
 
-        test('ends by itself with 0 when it is stopped', async () => {
-          for (const name of ['edge', 'origin']) {
-            await podman.run('stop', '--time=60', name)
-            expect([name, await podman.run('inspect', '--format={{.State.ExitCode}}', name)]).toEqual([name, '0\n'])
-          }
-        })
-      })
-    },
-  )
+    test('writes to its volume alone, and is nobody', async () => {
+      const node = (name: string, script: string) => podman.run('exec', name, '/usr/local/bin/node', '-p', script)
+      await expect(node('origin', "fs.writeFileSync('/app/x', '')")).rejects.toThrow(/EROFS/)
+      expect(await node('edge', 'process.getuid()')).toBe('65532\n')
+    })
+
+    test('ends by itself with 0 when it is stopped', async () => {
+      for (const name of ['edge', 'origin']) {
+        await podman.run('stop', '--time=60', name)
+        expect([name, await podman.run('inspect', '--format={{.State.ExitCode}}', name)]).toEqual([name, '0\n'])
+      }
+    })
+  })
 })
 
 interface Inspected {
