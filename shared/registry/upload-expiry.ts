@@ -2,6 +2,7 @@
 
 import { type Clock, deadline } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
+import { type Repeating, startRepeating } from '../ports/repeat.ts'
 import type { Uploads } from '../ports/uploads.ts'
 import { OciError, UpstreamError } from '../protocol/errors.ts'
 import { isUploadId, type PushBlob } from './push-blob.ts'
@@ -23,33 +24,9 @@ export interface UploadExpiryDeps {
   readonly found?: ((sessions: number) => void) | undefined
 }
 
-export interface UploadExpiry {
-  /** Begins nothing more, and resolves once nothing goes on. */
-  readonly stop: () => Promise<void>
-}
-
 /** Looks at all sessions now, and again and again. A look that fails is logged, and the next comes in its time. */
-export function startUploadExpiry(deps: UploadExpiryDeps): UploadExpiry {
-  const { clock } = deps
-  const stopped = new AbortController()
-  let cancel = () => {}
-  let looking = look()
-
-  async function look(): Promise<void> {
-    await expireUploads(deps, stopped.signal)
-    if (stopped.signal.aborted) return
-    cancel = clock.after(lookEveryMs, () => {
-      looking = look()
-    })
-  }
-
-  return {
-    async stop() {
-      stopped.abort(new Error('this process stops'))
-      cancel()
-      await looking
-    },
-  }
+export function startUploadExpiry(deps: UploadExpiryDeps): Repeating {
+  return startRepeating(deps.clock, { everyMs: lookEveryMs, first: 'now' }, (stopped) => expireUploads(deps, stopped))
 }
 
 /** Looks at every session once. Never rejects: it writes one line to the log, as it has nobody else to tell. */
