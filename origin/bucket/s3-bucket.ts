@@ -17,7 +17,8 @@ import { listPages } from './s3-listing.ts'
 /** Milliseconds for which a bucket that was there is taken to be there still. */
 const bucketKnownMs = 60_000
 
-export function createS3Bucket(s3: S3Connection): Bucket {
+/** @param conditional whether the server honours `If-None-Match: *`; without it `create` looks, and then writes */
+export function createS3Bucket(s3: S3Connection, { conditional = true }: { conditional?: boolean } = {}): Bucket {
   const at = (key: Key) => ({ Bucket: s3.bucket, Key: s3.prefix + key })
   let bucketSeenMs = Number.NEGATIVE_INFINITY
 
@@ -38,7 +39,17 @@ export function createS3Bucket(s3: S3Connection): Bucket {
     return undefined
   }
 
-  return {
+  async function put(key: Key, bytes: Uint8Array, condition: { IfNoneMatch?: string }, wait: Wait): Promise<void> {
+    const command = { ...at(key), ...contentHeaders(key), ...condition, Body: bytes, ContentLength: bytes.byteLength }
+    await s3.call(
+      `PUT ${key}`,
+      (client, abortSignal) => client.send(new PutObjectCommand(command), { abortSignal }),
+      wait,
+      bytes.byteLength,
+    )
+  }
+
+  const bucket: Bucket = {
     async head(key, wait) {
       try {
         const { ContentLength } = await s3.call(
@@ -107,18 +118,22 @@ export function createS3Bucket(s3: S3Connection): Bucket {
       }
     },
 
-    async write(key, bytes, wait) {
-      const command = { ...at(key), ...contentHeaders(key), Body: bytes, ContentLength: bytes.byteLength }
-      await s3.call(
-        `PUT ${key}`,
-        (client, abortSignal) => client.send(new PutObjectCommand(command), { abortSignal }),
-        wait,
-        bytes.byteLength,
-      )
+    write: (key, bytes, wait) => put(key, bytes, {}, wait),
+
+    async create(key, bytes, wait) {
+      if (!conditional && (await bucket.head(key, wait)) !== undefined) return false
+      try {
+        await put(key, bytes, conditional ? { IfNoneMatch: '*' } : {}, wait)
+        return true
+      } catch (error) {
+        if (error instanceof S3Failure && error.status === 412) return false
+        throw error
+      }
     },
 
     remove: (key, wait) => removeObject(s3, key, wait),
   }
+  return bucket
 }
 
 /** How an object is kept by whoever gets it: what a digest names for good, all else not at all. */

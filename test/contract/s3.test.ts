@@ -6,7 +6,7 @@ import { connectS3, type S3Connection } from '../../origin/bucket/s3-connection.
 import { probeConditionalWrites } from '../../origin/bucket/s3-conditions.ts'
 import { createS3Bucket } from '../../origin/bucket/s3-bucket.ts'
 import { systemClock, systemRandom } from '../../origin/process/system-ports.ts'
-import type { KeyPrefix } from '../../shared/layout/keys.ts'
+import type { Key, KeyPrefix } from '../../shared/layout/keys.ts'
 import { minio, miniflareS3, type S3Server, versitygw } from '../support/bucket/s3-servers.ts'
 import { createS3Uploads } from '../../origin/upload/s3-uploads.ts'
 import { bucketReaderContract, bucketWriterContract } from './bucket.contract.ts'
@@ -65,6 +65,13 @@ describe.each([miniflareS3, versitygw, minio])('$name', (kind) => {
       },
       timeStepMs,
     )
+
+    test('where conditions are not to be relied on, what is there is not created again', async () => {
+      const bucket = createS3Bucket(connect(), { conditional: false })
+      const create = (text: string) => bucket.create('some/link' as Key, new TextEncoder().encode(text), wait)
+      expect([await create('first'), await create('second')]).toEqual([true, false])
+      expect(await bucket.head('some/link' as Key, wait)).toBe('first'.length)
+    })
 
     test('the server honours conditions of writes', async () => {
       const s3 = connect()
