@@ -6,9 +6,8 @@ import type { Account, Accounts } from '../../shared/ports/accounts.ts'
 import type { Wait } from '../../shared/ports/bucket.ts'
 import type { Clock } from '../../shared/ports/clock.ts'
 import type { Log } from '../../shared/ports/log.ts'
-import { orAborted } from '../../shared/ports/or-aborted.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
-import { DamagedTokenError, hashOfSecret, type Token, type TokenFolder } from './token-folder.ts'
+import { DamagedTokenError, hashOfSecret, type Token, type TokenStore } from './token-store.ts'
 import { parseTokenText } from './token-text.ts'
 
 /** The use of a token is recorded no more often. */
@@ -19,7 +18,7 @@ const usesRemembered = 10_000
 const credentialPrefix = 'token:'
 
 export interface TokenAccountsOptions {
-  readonly tokens: TokenFolder
+  readonly tokens: TokenStore
   readonly clock: Clock
   readonly log: Log
 }
@@ -27,12 +26,12 @@ export interface TokenAccountsOptions {
 export function createTokenAccounts({ tokens, clock, log }: TokenAccountsOptions): Accounts {
   const recordedAt = new LRUCache<string, number>({ max: usesRemembered })
 
-  async function valid(user: string, id: string, { signal }: Wait): Promise<Token | undefined> {
+  async function valid(user: string, id: string, wait: Wait): Promise<Token | undefined> {
     let token
     try {
-      token = await orAborted(signal, tokens.read(id))
+      token = await tokens.read(id, wait)
     } catch (error) {
-      signal.throwIfAborted()
+      wait.signal.throwIfAborted()
       if (!(error instanceof DamagedTokenError))
         throw new UpstreamError('accounts', 'a token cannot be read', { cause: error })
       log.error('a token is refused', { id }, error)
@@ -42,14 +41,15 @@ export function createTokenAccounts({ tokens, clock, log }: TokenAccountsOptions
     return token
   }
 
-  /** A folder that cannot be written to keeps nobody out. */
-  async function recordUse(id: string): Promise<void> {
+  /** Records that cannot be written to keep nobody out. */
+  async function recordUse(id: string, wait: Wait): Promise<void> {
     const now = clock.now()
     if (now - (recordedAt.get(id) ?? -Infinity) < recordUseMs) return
     recordedAt.set(id, now)
     try {
-      await tokens.recordUse(id, new Date(now))
+      await tokens.recordUse(id, new Date(now), wait)
     } catch (error) {
+      wait.signal.throwIfAborted()
       log.warn('the last use of a token cannot be recorded', { id }, error)
     }
   }
@@ -61,7 +61,7 @@ export function createTokenAccounts({ tokens, clock, log }: TokenAccountsOptions
       const token = given && (await valid(user, given.id, wait))
       if (given === undefined || token === undefined) return undefined
       if (!timingSafeEqual(hashOfSecret(given.secret), Buffer.from(token.secretSha256, 'hex'))) return undefined
-      await orAborted(wait.signal, recordUse(token.id))
+      await recordUse(token.id, wait)
       return accountOf(token)
     },
 

@@ -4,14 +4,17 @@ import { createUploadCapabilities } from '../../shared/auth/upload-capability.ts
 import { createOriginApp } from '../../shared/http/origin-app.ts'
 import type { PublicUploads } from '../../shared/http/public-uploads.ts'
 import { createLoginLimit, createRequestLimit, createSearchLimit } from '../../shared/http/request-limit.ts'
+import { unhurried } from '../../shared/ports/unhurried.ts'
 import { findView } from '../../shared/registry/content-view.ts'
 import { createImmutableTags } from '../../shared/registry/immutable-tags.ts'
 import { createPushBlob } from '../../shared/registry/push-blob.ts'
 import { startUploadExpiry } from '../../shared/registry/upload-expiry.ts'
 import { randomKey } from '../accounts/random-key.ts'
+import { type Records, uploadKeyName } from '../accounts/records.ts'
 import { nodeHasher } from '../upload/node-hasher.ts'
-import { accessRules, keepFetchedMs, tlsFiles, uploadExpiryMs, uploadKeyFile } from '../config/addresses.ts'
+import { accessRules, keepFetchedMs, tlsFiles, uploadExpiryMs } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
+import { startRecords } from './account-records.ts'
 import { openAccounts } from './accounts.ts'
 import { startAuthentication } from './authentication.ts'
 import { openEdgeWord } from './edge-key.ts'
@@ -34,10 +37,11 @@ export async function startOrigin(config: Config): Promise<Running> {
   const ipfs = await startIpfs({ config, bucket, uploads, access, log })
   const { publisher, fetcher } = ipfs
   const sessions = createPushBlob({ bucket, uploads, hasher: nodeHasher, random: systemRandom, publisher })
-  const accounts = await openAccounts(config, log)
-  const { auth, publish } = await startAuthentication({ config, access, bucket, accounts, log })
-  const publicUploads = await startPublicUploads(config)
-  const edgeWord = await openEdgeWord(config)
+  const records = await startRecords(config, bucket, log)
+  const accounts = await openAccounts(config, records, log)
+  const { auth, publish } = await startAuthentication({ config, access, bucket, records, accounts, log })
+  const publicUploads = await startPublicUploads(config, records)
+  const edgeWord = await openEdgeWord(config, async () => records)
   const viewDeps = { bucket, access, clock: systemClock, keepFetchedMs: keepFetchedMs(config) }
   const pushBlob = metrics?.uploads.of(sessions) ?? sessions
   const app = createOriginApp({
@@ -103,9 +107,9 @@ export async function startOrigin(config: Config): Promise<Running> {
 }
 
 /** Undefined where the origin has no public host. A capability lives as long as an upload that nobody goes on with. */
-async function startPublicUploads(config: Config): Promise<PublicUploads | undefined> {
+async function startPublicUploads(config: Config, records: Records): Promise<PublicUploads | undefined> {
   const { public_url: url } = config.origin
   if (url === undefined) return undefined
-  const key = await randomKey(uploadKeyFile(config))
+  const key = await randomKey(records, uploadKeyName, unhurried)
   return { url, capabilities: createUploadCapabilities({ key, lifeMs: uploadExpiryMs(config), clock: systemClock }) }
 }

@@ -64,7 +64,7 @@ export async function runVerb<Result>(
 }
 
 /** Faults for the person at the terminal; the result alone is on standard output. */
-const verbLog: Log = {
+export const verbLog: Log = {
   info() {},
   warn: say,
   error: say,

@@ -169,6 +169,16 @@ export function blockedPrefix(kind: DigestAlgorithm | 'cids'): KeyPrefix {
 /** What edges need to know about access: the public keys of tokens. */
 export const accessKey = 'mirrorball/access.json' as Key
 
+/** A record of the accounts, sealed. @param name segments as in keys */
+export function accountKey(name: string): Key {
+  return `mirrorball/accounts/${name}` as Key
+}
+
+/** One object for each record in a folder of the accounts. */
+export function accountsPrefix(folder: string): KeyPrefix {
+  return `mirrorball/accounts/${folder}/` as KeyPrefix
+}
+
 /** The version of what lies under `mirrorball/`. */
 export const formatKey = 'mirrorball/format' as Key
 
