@@ -31,7 +31,7 @@ export async function createBucketRecords(bucket: Bucket, secret: string): Promi
     async create(name, text, wait) {
       const key = accountKey(name)
       if (await bucket.create(key, await seal.close(key, text), wait)) return true
-      // Perhaps ourselves: a write that succeeded, and whose answer was lost.
+      // Perhaps ourselves: a write that succeeded, and whose answer was lost. If somebody else, with our secret.
       return (await records.read(name, wait)) === text
     },
 
@@ -63,6 +63,5 @@ export async function createBucketRecords(bucket: Bucket, secret: string): Promi
  * Rejects with SealedRecordError for everybody else.
  */
 export async function proveSeal(records: Records, wait: Wait): Promise<void> {
-  if ((await records.read(proofName, wait)) !== undefined) return
-  if (!(await records.create(proofName, '', wait))) await records.read(proofName, wait)
+  if ((await records.read(proofName, wait)) === undefined) await records.create(proofName, '', wait)
 }

@@ -13,7 +13,8 @@ export interface Records {
   read(name: string, wait: Wait): Promise<string | undefined>
 
   /**
-   * Writes a record where there is none. When it resolves the record is there for good.
+   * Writes a record where there is none. When it resolves the record is there for good. Rejects with SealedRecordError
+   * where there is one that cannot be opened.
    * @returns false where there is one already; it stays as it is
    */
   create(name: string, text: string, wait: Wait): Promise<boolean>
