@@ -11,6 +11,7 @@ import { readOnlyBucket } from '../bucket/read-only-bucket.ts'
 import { accountsFolder, accountsSecret } from '../config/addresses.ts'
 import { ConfigError } from '../config/config-error.ts'
 import type { Config } from '../config/schema.ts'
+import type { OpenBucket } from './open-bucket.ts'
 
 /**
  * The accounts, to read and to change. Rejects with ConfigError where those in the bucket were sealed with another secret.
@@ -19,7 +20,8 @@ import type { Config } from '../config/schema.ts'
 export async function openRecords(config: Config, bucket: () => Promise<Bucket>): Promise<Records> {
   const secret = accountsSecret(config)
   if (secret === undefined) return createFolderRecords(accountsFolder(config))
-  const records = await createBucketRecords(await bucket(), secret)
+  const sealed = await createBucketRecords(await bucket(), secret)
+  const records = config.access.read_only ? makingNone(sealed, 'start an origin without access.read_only once') : sealed
   try {
     await proveSeal(records, unhurried)
   } catch (error) {
@@ -30,13 +32,29 @@ export async function openRecords(config: Config, bucket: () => Promise<Bucket>)
 }
 
 /** The same for an origin that starts; where it is the first one with `origin.key`, the bucket takes what is in the folder. */
-export async function startRecords(config: Config, bucket: Bucket, log: Log): Promise<Records> {
+export async function startRecords(
+  config: Config,
+  { bucket, conditionalWrites }: OpenBucket,
+  log: Log,
+): Promise<Records> {
+  if (accountsSecret(config) !== undefined && conditionalWrites === false)
+    throw new ConfigError([
+      'origin.key: is for several origins, which the bucket’s server cannot have: it does not honour If-None-Match; leave it out, and accounts are in the data folder',
+    ])
   const records = await openRecords(config, async () => bucket)
   if (accountsSecret(config) === undefined || config.access.read_only) return records
   const folder = accountsFolder(config)
-  const taken = await takeRecords({ from: createFolderRecords(folder), to: records }, unhurried)
-  if (taken > 0)
-    log.info('tokens and keys were taken into the bucket; those in the folder count no more', { folder, taken })
+  const { taken, left } = await takeRecords({ from: createFolderRecords(folder), to: records }, unhurried)
+  if (taken.length > 0)
+    log.info('tokens and keys were taken into the bucket; those in the folder count no more', {
+      folder,
+      taken: taken.length,
+    })
+  if (left.length > 0)
+    log.warn('the bucket has other keys than the folder, which count no more: who was signed in signs in again', {
+      folder,
+      left: left.join(','),
+    })
   return records
 }
 
@@ -45,11 +63,13 @@ export async function edgeRecords(config: Config, bucket: () => Promise<BucketRe
   const secret = accountsSecret(config)
   if (secret === undefined) return createFolderRecords(accountsFolder(config))
   const records = await createBucketRecords(readOnlyBucket(await bucket()), secret)
+  return makingNone(records, 'start the origin once, or set edge.key at both')
+}
+
+/** @param advice for people, where a key is missing */
+function makingNone(records: Records, advice: string): Records {
   return {
     ...records,
-    create: (name) =>
-      Promise.reject(
-        new Error(`${records.where(name)} is not there yet: start the origin once, or set edge.key at both`),
-      ),
+    create: (name) => Promise.reject(new Error(`${records.where(name)} is not there yet: ${advice}`)),
   }
 }

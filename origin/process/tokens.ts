@@ -1,5 +1,6 @@
 // Makes, lists and revokes personal access tokens, as the operator asks for it.
 
+import { accountsSecret } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
 import { isExpired } from '../accounts/token-accounts.ts'
 import { DamagedTokenError, openTokens, type Token } from '../accounts/token-store.ts'
@@ -10,7 +11,7 @@ import { unhurried } from '../../shared/ports/unhurried.ts'
 import { isUserName, userNameRule } from '../../shared/protocol/user-name.ts'
 import { openRecords } from './account-records.ts'
 import { openBucket } from './open-bucket.ts'
-import { verbLog } from './run-verb.ts'
+import { refuseReadOnly, verbLog } from './run-verb.ts'
 import { systemClock } from './system-ports.ts'
 
 const dayMs = 24 * 3600_000
@@ -52,7 +53,7 @@ export async function createToken(config: Config, wish: TokenWish): Promise<Made
     created,
     expires: expiry(created, wish.expiresDays),
   }
-  const { token, text } = await openTokens(await verbRecords(config)).create(wanted, unhurried)
+  const { token, text } = await openTokens(await recordsToChange(config)).create(wanted, unhurried)
   return { text, about: aboutToken(token) }
 }
 
@@ -114,11 +115,17 @@ export function tokenLine({ id, user, name, limits, created, expires, expired, l
 export async function revokeToken(config: Config, text: string): Promise<string> {
   const id = parseTokenText(text)?.id ?? text
   if (!isTokenId(id)) throw new Error('this is no id of a token; mirrorball token list shows them')
-  const records = await verbRecords(config)
+  const records = await recordsToChange(config)
   if (await openTokens(records).remove(id, unhurried)) return `revoked ${id}\n`
   throw new Error(
     `there is no token ${id} in ${records.where(tokensFolder)}; mirrorball token list shows which there are, --data-dir names another data folder`,
   )
+}
+
+/** Rejects with an Error where they are in a bucket that is not to be written to. */
+async function recordsToChange(config: Config): Promise<Records> {
+  if (accountsSecret(config) !== undefined) refuseReadOnly(config)
+  return verbRecords(config)
 }
 
 async function verbRecords(config: Config): Promise<Records> {

@@ -198,7 +198,11 @@ describe.each([miniflareS3, versitygw, minio])('on $name,', (kind) => {
       )
       const refused = await runVerb(
         join(folder.path, 'operator'),
-        ...['token', 'create', '--user', 'ci', ...asArgs({ ...onBucket(server), ...other })],
+        'token',
+        'create',
+        '--user',
+        'ci',
+        ...asArgs({ ...onBucket(server), ...other }),
       )
       expect(refused).toMatchObject({ code: 1, stdout: '' })
       expect(refused.stderr).toContain('origin.key: must be the same at all origins')
