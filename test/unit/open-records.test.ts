@@ -46,7 +46,12 @@ test('so is another origin.key than that of the other origins', async () => {
 })
 
 test('so is origin.key where the server of the bucket cannot have several origins', async () => {
-  const opened = { bucket: createMemoryBucket(), uploads: createMemoryUploads(new Map()), checks: [], conditionalWrites: false }
+  const opened = {
+    bucket: createMemoryBucket(),
+    uploads: createMemoryUploads(new Map()),
+    checks: [],
+    conditionalWrites: false,
+  }
   const log = createRecordingLog()
   await expect(startRecords(await load({ options: withKey }), opened, log)).rejects.toThrow(
     'origin.key: is for several origins',
