@@ -1,9 +1,9 @@
 // All accounts there are: users with passwords, where there is a file of them, and users with personal access tokens.
 
 import type { Accounts } from '../../shared/ports/accounts.ts'
-import { unhurried } from '../../shared/ports/unhurried.ts'
 import type { Clock } from '../../shared/ports/clock.ts'
 import type { Log } from '../../shared/ports/log.ts'
+import { unhurried } from '../../shared/ports/unhurried.ts'
 import { createPasswordAccounts } from './password-accounts.ts'
 import { createPasswordChecks } from './password-checks.ts'
 import { openPasswordFile } from './password-file.ts'

@@ -29,8 +29,8 @@ export async function writeNewFile(file: string, text: string): Promise<boolean>
 }
 
 /**
- * Writes a file anew, readable by its owner alone, and the folders on the way. Whoever reads it has the old text or the new one, also after a
- * crash.
+ * Writes a file anew, readable by its owner alone, and the folders on the way. Whoever reads it has the old text or the
+ * new one, also after a crash.
  */
 export async function replaceFile(file: string, text: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })

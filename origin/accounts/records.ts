@@ -15,7 +15,7 @@ export interface Records {
   /**
    * Writes a record where there is none. When it resolves the record is there for good. Rejects with SealedRecordError
    * where there is one that cannot be opened.
-   * @returns false where there is one already; it stays as it is
+   * @returns false where there is one already; it stays as it is. One of the same text may pass for the one that was written
    */
   create(name: string, text: string, wait: Wait): Promise<boolean>
 

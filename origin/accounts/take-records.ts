@@ -2,6 +2,7 @@
 
 import type { Wait } from '../../shared/ports/bucket.ts'
 import { credentialKeyName, edgeKeyName, type Records, tokenKeyName, tokensFolder, uploadKeyName } from './records.ts'
+import { isTokenId } from './token-text.ts'
 
 /** Is there once a folder was taken: a token that is revoked later must not come back from it. */
 const takenName = 'taken'
@@ -17,7 +18,9 @@ export async function takeRecords({ from, to }: { from: Records; to: Records }, 
   const taken: string[] = []
   const left: string[] = []
   if ((await to.read(takenName, wait)) !== undefined) return { taken, left }
-  const tokens = (await from.names(tokensFolder, wait)).map((name) => `${tokensFolder}/${name}`)
+  const tokens = (await from.names(tokensFolder, wait))
+    .filter((name) => isTokenId(name.replace(/\.(?:json|used)$/, '')))
+    .map((name) => `${tokensFolder}/${name}`)
   for (const name of [tokenKeyName, uploadKeyName, edgeKeyName, credentialKeyName, ...tokens]) {
     const text = await from.read(name, wait)
     if (text === undefined) continue

@@ -6,6 +6,8 @@ import type { Account, Accounts } from '../../shared/ports/accounts.ts'
 import type { Wait } from '../../shared/ports/bucket.ts'
 import type { Clock } from '../../shared/ports/clock.ts'
 import type { Log } from '../../shared/ports/log.ts'
+import { orAborted } from '../../shared/ports/or-aborted.ts'
+import { unhurried } from '../../shared/ports/unhurried.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 import { DamagedTokenError, hashOfSecret, type Token, type TokenStore } from './token-store.ts'
 import { parseTokenText } from './token-text.ts'
@@ -42,14 +44,13 @@ export function createTokenAccounts({ tokens, clock, log }: TokenAccountsOptions
   }
 
   /** Records that cannot be written to keep nobody out. */
-  async function recordUse(id: string, wait: Wait): Promise<void> {
+  async function recordUse(id: string): Promise<void> {
     const now = clock.now()
     if (now - (recordedAt.get(id) ?? -Infinity) < recordUseMs) return
     recordedAt.set(id, now)
     try {
-      await tokens.recordUse(id, new Date(now), wait)
+      await tokens.recordUse(id, new Date(now), unhurried)
     } catch (error) {
-      wait.signal.throwIfAborted()
       log.warn('the last use of a token cannot be recorded', { id }, error)
     }
   }
@@ -61,7 +62,7 @@ export function createTokenAccounts({ tokens, clock, log }: TokenAccountsOptions
       const token = given && (await valid(user, given.id, wait))
       if (given === undefined || token === undefined) return undefined
       if (!timingSafeEqual(hashOfSecret(given.secret), Buffer.from(token.secretSha256, 'hex'))) return undefined
-      await recordUse(token.id, wait)
+      await orAborted(wait.signal, recordUse(token.id))
       return accountOf(token)
     },
 

@@ -72,12 +72,13 @@ export async function openTokenKeys(records: Records, clock: Clock, wait: Wait):
   }
 
   async function latest(): Promise<typeof loaded> {
+    // Also when the clock was set back: what was lost must not be good for longer.
     const now = clock.now()
-    if (looking === undefined && now - lookedAt >= lookMs) {
+    if (looking === undefined && Math.abs(now - lookedAt) >= lookMs) {
       lookedAt = now
       looking = look()
     }
-    if (now - failedAt >= failedMs) await looking
+    if (Math.abs(now - failedAt) >= failedMs) await looking
     return loaded
   }
 

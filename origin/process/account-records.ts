@@ -1,8 +1,10 @@
 // Where accounts are kept, as the configuration has it: a folder, or the bucket that several origins share.
 
 import type { Bucket, BucketReader } from '../../shared/ports/bucket.ts'
+import { deadline } from '../../shared/ports/clock.ts'
 import type { Log } from '../../shared/ports/log.ts'
 import { unhurried } from '../../shared/ports/unhurried.ts'
+import { UpstreamError } from '../../shared/protocol/errors.ts'
 import { createBucketRecords, proveSeal } from '../accounts/bucket-records.ts'
 import { createFolderRecords } from '../accounts/folder-records.ts'
 import { type Records, SealedRecordError } from '../accounts/records.ts'
@@ -12,6 +14,7 @@ import { accountsFolder, accountsSecret } from '../config/addresses.ts'
 import { ConfigError } from '../config/config-error.ts'
 import type { Config } from '../config/schema.ts'
 import type { OpenBucket } from './open-bucket.ts'
+import { systemClock } from './system-ports.ts'
 
 /**
  * The accounts, to read and to change. Rejects with ConfigError where those in the bucket were sealed with another secret.
@@ -63,7 +66,19 @@ export async function edgeRecords(config: Config, bucket: () => Promise<BucketRe
   const secret = accountsSecret(config)
   if (secret === undefined) return createFolderRecords(accountsFolder(config))
   const records = await createBucketRecords(readOnlyBucket(await bucket()), secret)
-  return makingNone(records, 'start the origin once, or set edge.key at both')
+  const { bucket_timeout_ms: timeoutMs } = config.edge
+  return {
+    ...makingNone(records, 'start the origin once, or set edge.key at both'),
+    async read(name, { signal }) {
+      const slow = () => new UpstreamError('bucket', `${records.where(name)}: no answer within ${timeoutMs} ms`)
+      const limit = deadline(systemClock, timeoutMs, signal, slow)
+      try {
+        return await records.read(name, limit)
+      } finally {
+        limit.clear()
+      }
+    },
+  }
 }
 
 /** @param advice for people, where a key is missing */

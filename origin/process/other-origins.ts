@@ -12,7 +12,7 @@ import type { OriginTraits } from '../../shared/registry/origin-mark.ts'
 import { randomKey } from '../accounts/random-key.ts'
 import { credentialKeyName, type Records, uploadKeyName } from '../accounts/records.ts'
 import { openTokenKeys } from '../accounts/token-keys.ts'
-import { areUnasked, formatAddress } from '../config/addresses.ts'
+import { accountsSecret, areUnasked, formatAddress } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
 import { edgeKey } from './edge-key.ts'
 import type { OpenBucket } from './open-bucket.ts'
@@ -46,6 +46,8 @@ async function openKeys(
   records: Records,
 ): Promise<() => Promise<OriginTraits['keys']>> {
   const fixed: Record<string, readonly string[]> = {
+    // With the same keys in bucket and folder, tokens would be made and revoked in one of them alone.
+    'origin.key': [accountsSecret(config) === undefined ? 'not set' : 'set'],
     'edge.key (or accounts/edge-key)': [fingerprint(await edgeKey(config, async () => records))],
   }
   if (config.origin.public_url !== undefined)

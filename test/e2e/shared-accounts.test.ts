@@ -210,6 +210,13 @@ describe.each([miniflareS3, versitygw, minio])('on $name,', (kind) => {
       expect(await each((base) => signInStatus(base, 'ci', token))).toEqual([200, 200])
     })
 
+    // It looks for half a minute whether they live.
+    test.skipIf(kind !== miniflareS3)('whoever keeps accounts in its folder does not start beside them', async () => {
+      const { 'origin-key': _, ...alone } = options
+      const stranger = startPart('origin', { ...alone, 'data-dir': join(folder.path, 'stranger') })
+      await expect(stranger).rejects.toThrow(/they have not the same origin\.key, /)
+    })
+
     test('nothing of accounts is in a data folder, and the key is in nothing that was printed', async () => {
       for (const name of names)
         expect(await readdir(join(folder.path, name), { recursive: true }).catch(() => [])).toEqual([])

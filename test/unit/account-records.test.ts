@@ -99,8 +99,9 @@ describe('another secret', () => {
 })
 
 describe('the move', () => {
-  const moved = ['token-key.json', 'upload-key', 'edge-key', 'credential-key', 'tokens/a.json', 'tokens/a.used']
-  const kept = ['bucket-key.json', 'ipfs-key']
+  const tokens = ['tokens/abcdefgh2345.json', 'tokens/abcdefgh2345.used']
+  const moved = ['token-key.json', 'upload-key', 'edge-key', 'credential-key', ...tokens]
+  const kept = ['bucket-key.json', 'ipfs-key', 'tokens/README', 'tokens/abcdefgh2345.json.0123456789abcdef']
   const none = { taken: [], left: [] }
 
   async function fill(from: Records, text: string): Promise<void> {
@@ -112,11 +113,11 @@ describe('the move', () => {
     const from = await place()
     await fill(from, 'one')
     expect(await takeRecords({ from, to: records }, wait)).toEqual({ taken: moved, left: [] })
-    const all = [...moved.map((name) => `${name} one`), undefined, undefined]
+    const all = [...moved.map((name) => `${name} one`), ...kept.map(() => undefined)]
     expect(await textsOf(records)).toEqual(all)
-    await records.remove('tokens/a.json', wait)
+    await records.remove('tokens/abcdefgh2345.json', wait)
     expect(await takeRecords({ from, to: records }, wait)).toEqual(none)
-    expect(await records.read('tokens/a.json', wait)).toBeUndefined()
+    expect(await records.read('tokens/abcdefgh2345.json', wait)).toBeUndefined()
   })
 
   test('leaves what is there already', async () => {

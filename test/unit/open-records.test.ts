@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { randomKey } from '../../origin/accounts/random-key.ts'
 import { ConfigError } from '../../origin/config/config-error.ts'
 import { edgeRecords, openRecords, startRecords } from '../../origin/process/account-records.ts'
+import type { Wait } from '../../shared/ports/bucket.ts'
 import { createMemoryBucket } from '../support/bucket/memory-bucket.ts'
 import { createMemoryUploads } from '../support/bucket/memory-uploads.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
@@ -70,6 +71,17 @@ test('a read-only origin makes no key, and says who does; it uses those that are
   const key = await randomKey(await open('false'), 'edge-key', wait)
   expect(await randomKey(await open('true'), 'edge-key', wait)).toEqual(key)
 })
+
+test('an edge does not wait for a bucket that does not answer', async () => {
+  const bucket = { ...createMemoryBucket(), read: (_: unknown, __: unknown, { signal }: Wait) => untilAborted(signal) }
+  const config = await load({ options: { ...withKey, 'edge-bucket-timeout-ms': '1' } })
+  const records = await edgeRecords(config, async () => bucket)
+  await expect(records.read('edge-key', wait)).rejects.toThrow('no answer within 1 ms')
+})
+
+function untilAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, fail) => signal.addEventListener('abort', () => fail(signal.reason as Error)))
+}
 
 test('an edge makes no key, and says who does; it uses the one that is there', async () => {
   const bucket = createMemoryBucket()

@@ -52,6 +52,14 @@ test('a change at another origin counts within a second, and costs one read a se
   expect((await keys.published()).map(({ kid }) => kid)).toEqual([last])
 })
 
+test('a clock that was set back makes no key good for longer', async () => {
+  const { keys, clock, rotate } = await world()
+  const before = (await keys.current()).id
+  await rotate(true)
+  clock.advance(-3600_000)
+  expect(await keys.find(before, wait)).toBeUndefined()
+})
+
 test('while the bucket is in error the last known keys go on, and what changed counts when it is back', async () => {
   const { keys, clock, rotate, state } = await world()
   const before = (await keys.current()).id
