@@ -65,7 +65,7 @@ describe('at the same time', () => {
   const named = (name: string, tag: string) =>
     Promise.all([one, two].map(async ({ url }) => (await fetch(`${url}/v2/${name}/manifests/${tag}`)).text()))
 
-  test('all set a tag, where the bucket takes one write a second of it, and one of theirs stays', async () => {
+  test('pitfall 9: all set a tag, where the bucket takes one write a second of it, and one of theirs stays', async () => {
     const manifests = await manifestsIn('moving/app', 6)
     const before = proxy.calls.length
     proxy.fail(/^PUT .*\/tags\/latest\/current\/link/, oneWriteASecond())

@@ -14,7 +14,7 @@ import { anyPorts, eventually, type Part, startPart, temporaryFolder } from '../
 const [pushes, leastPushed] = [50, 40]
 
 /** Answers of origins from one kill to the next: some seconds. */
-const answersPerLife = 100
+const answersPerLife = 150
 
 const kib = 1024
 
@@ -65,26 +65,16 @@ describeWith(['skopeo'], 'two origins behind a balancer,', () => {
   const nameOf = (number: number) => `many/app${number % 5}`
   const tagOf = (number: number) => `t${number}`
 
-  async function push(number: number, { folder }: TestImage): Promise<boolean> {
+  /** Why it failed, in the client's words; undefined where it succeeded. */
+  async function push(number: number, { folder }: TestImage): Promise<string | undefined> {
     const target = `docker://${new URL(balancer.url).host}/${nameOf(number)}:${tagOf(number)}`
     const home = folders[2]?.path ?? ''
+    const options = ['--insecure-policy', 'copy', '--preserve-digests', '--retry-times=6', '--dest-tls-verify=false']
     try {
-      await runClient(
-        'skopeo',
-        [
-          '--insecure-policy',
-          'copy',
-          '--preserve-digests',
-          '--retry-times=3',
-          '--dest-tls-verify=false',
-          `oci:${folder}:latest`,
-          target,
-        ],
-        { HOME: home, XDG_DATA_HOME: home },
-      )
-      return true
-    } catch {
-      return false
+      await runClient('skopeo', [...options, `oci:${folder}:latest`, target], { HOME: home, XDG_DATA_HOME: home })
+      return undefined
+    } catch (error) {
+      return String(error)
     }
   }
 
@@ -109,19 +99,24 @@ describeWith(['skopeo'], 'two origins behind a balancer,', () => {
     }
 
     const outcomes = await pushed
-    const succeeded = outcomes.filter(Boolean).length
+    const failures = outcomes.filter((failure) => failure !== undefined)
+    const succeeded = pushes - failures.length
     const shared = balancer.finished().filter((origins) => origins > 1).length
     await annotate(
       `${succeeded} of ${pushes} pushes succeeded beside ${kills} kills, which broke ${balancer.broken()} requests; ` +
         `${shared} of ${balancer.finished().length} uploads were finished by another origin than began them (${Date.now() - began} ms)`,
     )
+    // Nobody has to give up for anything else than that an origin died under the last of its tries.
+    for (const failure of failures)
+      expect(failure).toMatch(/: (?:unexpected )?EOF"|connection reset by peer|broken pipe/)
     expect(succeeded).toBeGreaterThanOrEqual(leastPushed)
     expect(kills).toBeGreaterThan(2)
     expect(balancer.broken()).toBeGreaterThan(0)
     expect(shared).toBeGreaterThan(pushes / 2)
 
     for (const { url } of [...origins, edge])
-      for (const [number, image] of made.entries()) await expectWhole(url, number, image, outcomes[number] === true)
+      for (const [number, image] of made.entries())
+        await expectWhole(url, number, image, outcomes[number] === undefined)
   }, 600_000)
 
   async function expectWhole(base: string, number: number, image: TestImage, succeeded: boolean): Promise<void> {
