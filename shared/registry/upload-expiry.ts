@@ -46,7 +46,8 @@ async function expireUploads(deps: UploadExpiryDeps, stopped: AbortSignal): Prom
         const touchedMs = await uploads.touchedMs(id, limit)
         if (touchedMs === undefined) continue
         const isOld = touchedMs <= untouchedSinceMs
-        count[isOld && (await pushBlob.expire(id, untouchedSinceMs, limit)) ? 'removed' : 'kept'] += 1
+        const became = isOld ? await pushBlob.expire(id, untouchedSinceMs, limit) : 'kept'
+        if (became !== 'gone') count[became] += 1
       } catch (error) {
         limit.signal.throwIfAborted()
         // A request took the session over: it is in use.

@@ -93,6 +93,16 @@ function program(
   }
 }
 
+/** Options of the command line for a registry on a server. */
+export function s3Settings({ endpoint, region, bucket, accessKeyId, secretAccessKey }: S3Access) {
+  return {
+    'bucket-s3-url': `${endpoint ?? ''}/${bucket}`,
+    'bucket-region': region,
+    'bucket-access-key-id': accessKeyId,
+    'bucket-secret-access-key': secretAccessKey,
+  }
+}
+
 async function makeBucket(s3: S3Connection): Promise<void> {
   await s3.call(
     'PUT of the bucket',
