@@ -4,7 +4,7 @@ import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hashPassword } from '../../origin/accounts/password-hash.ts'
-import { miniflareS3, minio, type S3Server, versitygw } from '../support/bucket/s3-servers.ts'
+import { miniflareS3, minio, s3Settings, type S3Server, versitygw } from '../support/bucket/s3-servers.ts'
 import { refuses, type S3Proxy, startS3Proxy } from '../support/bucket/s3-proxy.ts'
 import { basic, bearer, tokenFrom } from '../support/access/signed-in.ts'
 import { pushImage, startUpload, withDigest } from '../support/http-client.ts'
@@ -21,12 +21,6 @@ const names = ['one', 'two'] as const
 type Name = (typeof names)[number]
 type Options = Readonly<Record<string, string>>
 
-const onBucket = ({ access }: { readonly access: S3Server['access'] }): Options => ({
-  'bucket-s3-url': `${access.endpoint ?? ''}/${access.bucket}`,
-  'bucket-region': access.region,
-  'bucket-access-key-id': access.accessKeyId,
-  'bucket-secret-access-key': access.secretAccessKey,
-})
 const asArgs = (options: Options) => Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])
 
 /** The id of the key that signed a token. */
@@ -66,7 +60,7 @@ describe.each([miniflareS3, versitygw, minio])('on $name,', (kind) => {
     }
     /** As an operator runs them, on a machine of its own. */
     const verb = (...args: readonly string[]) =>
-      runVerb(join(folder.path, 'operator'), ...args, ...asArgs(onBucket(server)), '--origin-key', originKey)
+      runVerb(join(folder.path, 'operator'), ...args, ...asArgs(s3Settings(server.access)), '--origin-key', originKey)
     const url = (name: Name) => origins[name].url
     const each = <Result>(ask: (base: string) => Promise<Result>) => Promise.all(names.map((name) => ask(url(name))))
     const makeToken = async () => (await linesOf(verb('token', 'create', '--user', 'ci')))[0] ?? ''
@@ -80,14 +74,17 @@ describe.each([miniflareS3, versitygw, minio])('on $name,', (kind) => {
       await writeFile(htpasswd, `alice:${await hashPassword(password)}\n`)
       options = {
         ...anyPorts,
-        ...onBucket(server),
+        ...s3Settings(server.access),
         'access-anonymous': 'pull',
         'access-htpasswd': htpasswd,
         'origin-key': originKey,
         'origin-public-url': publicUrl,
       }
       // At once: they have to agree on every key.
-      const [one, two] = await Promise.all([start('origin', 'one', {}), start('origin', 'two', onBucket(proxy))])
+      const [one, two] = await Promise.all([
+        start('origin', 'one', {}),
+        start('origin', 'two', s3Settings(proxy.access)),
+      ])
       origins = { one, two }
     }, 60_000)
 
@@ -202,7 +199,7 @@ describe.each([miniflareS3, versitygw, minio])('on $name,', (kind) => {
         'create',
         '--user',
         'ci',
-        ...asArgs({ ...onBucket(server), ...other }),
+        ...asArgs({ ...s3Settings(server.access), ...other }),
       )
       expect(refused).toMatchObject({ code: 1, stdout: '' })
       expect(refused.stderr).toContain('origin.key: must be the same at all origins')
@@ -232,7 +229,7 @@ describe('a registry whose accounts were in a folder', () => {
     const before: Options = {
       'data-dir': folder.path,
       ...anyPorts,
-      ...onBucket(server),
+      ...s3Settings(server.access),
       'access-anonymous': 'pull',
       'access-users': 'push',
     }
