@@ -2,8 +2,11 @@
 // bucket can be read through it.
 
 import { randomBytes } from 'node:crypto'
+import { basename, dirname } from 'node:path'
 import * as v from 'valibot'
-import { keyInFile, type KeyFormat } from './key-file.ts'
+import { unhurried } from '../../shared/ports/unhurried.ts'
+import { createFolderRecords } from './folder-records.ts'
+import { keyInRecord, type KeyFormat } from './key-record.ts'
 
 const bucketKeySchema = v.object({
   accessKeyId: v.pipe(v.string(), v.minLength(1)),
@@ -26,5 +29,5 @@ const format: KeyFormat<BucketKey> = {
  * @throws Error where the file is damaged, naming it
  */
 export function bucketKey(file: string): Promise<BucketKey> {
-  return keyInFile(file, format)
+  return keyInRecord(createFolderRecords(dirname(file)), basename(file), format, unhurried)
 }

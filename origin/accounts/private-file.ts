@@ -28,8 +28,12 @@ export async function writeNewFile(file: string, text: string): Promise<boolean>
   return true
 }
 
-/** Writes a file anew, readable by its owner alone. Whoever reads it has the old text or the new one, also after a crash. */
+/**
+ * Writes a file anew, readable by its owner alone, and the folders on the way. Whoever reads it has the old text or the
+ * new one, also after a crash.
+ */
 export async function replaceFile(file: string, text: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   const fresh = `${file}.${randomBytes(8).toString('hex')}`
   const handle = await open(fresh, 'wx', 0o600)
   try {

@@ -1,7 +1,9 @@
-// 32 random bytes in a file of their own.
+// 32 random bytes in a record of their own.
 
 import { randomBytes } from 'node:crypto'
-import { keyInFile, type KeyFormat } from './key-file.ts'
+import type { Wait } from '../../shared/ports/bucket.ts'
+import { keyInRecord, type KeyFormat } from './key-record.ts'
+import type { Records } from './records.ts'
 
 const keyBytes = 32
 
@@ -18,9 +20,9 @@ const format: KeyFormat<Uint8Array> = {
 }
 
 /**
- * The key in `file`, 32 bytes; it is made where it is missing. Processes that start at once agree on one.
- * @throws Error where the file is damaged, naming it
+ * The key in a record, 32 bytes; it is made where it is missing. Processes that start at once agree on one.
+ * @throws Error where the record is damaged, naming it
  */
-export function randomKey(file: string): Promise<Uint8Array> {
-  return keyInFile(file, format)
+export function randomKey(records: Records, name: string, wait: Wait): Promise<Uint8Array> {
+  return keyInRecord(records, name, format, wait)
 }

@@ -7,8 +7,9 @@ import type { Wait } from '../../shared/ports/bucket.ts'
 import type { Clock } from '../../shared/ports/clock.ts'
 import type { Log } from '../../shared/ports/log.ts'
 import { orAborted } from '../../shared/ports/or-aborted.ts'
+import { unhurried } from '../../shared/ports/unhurried.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
-import { DamagedTokenError, hashOfSecret, type Token, type TokenFolder } from './token-folder.ts'
+import { DamagedTokenError, hashOfSecret, type Token, type TokenStore } from './token-store.ts'
 import { parseTokenText } from './token-text.ts'
 
 /** The use of a token is recorded no more often. */
@@ -19,7 +20,7 @@ const usesRemembered = 10_000
 const credentialPrefix = 'token:'
 
 export interface TokenAccountsOptions {
-  readonly tokens: TokenFolder
+  readonly tokens: TokenStore
   readonly clock: Clock
   readonly log: Log
 }
@@ -27,12 +28,12 @@ export interface TokenAccountsOptions {
 export function createTokenAccounts({ tokens, clock, log }: TokenAccountsOptions): Accounts {
   const recordedAt = new LRUCache<string, number>({ max: usesRemembered })
 
-  async function valid(user: string, id: string, { signal }: Wait): Promise<Token | undefined> {
+  async function valid(user: string, id: string, wait: Wait): Promise<Token | undefined> {
     let token
     try {
-      token = await orAborted(signal, tokens.read(id))
+      token = await tokens.read(id, wait)
     } catch (error) {
-      signal.throwIfAborted()
+      wait.signal.throwIfAborted()
       if (!(error instanceof DamagedTokenError))
         throw new UpstreamError('accounts', 'a token cannot be read', { cause: error })
       log.error('a token is refused', { id }, error)
@@ -42,13 +43,13 @@ export function createTokenAccounts({ tokens, clock, log }: TokenAccountsOptions
     return token
   }
 
-  /** A folder that cannot be written to keeps nobody out. */
+  /** Records that cannot be written to keep nobody out. */
   async function recordUse(id: string): Promise<void> {
     const now = clock.now()
     if (now - (recordedAt.get(id) ?? -Infinity) < recordUseMs) return
     recordedAt.set(id, now)
     try {
-      await tokens.recordUse(id, new Date(now))
+      await tokens.recordUse(id, new Date(now), unhurried)
     } catch (error) {
       log.warn('the last use of a token cannot be recorded', { id }, error)
     }

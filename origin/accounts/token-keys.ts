@@ -1,16 +1,17 @@
-// The keys that tokens are signed with. They lie beside the bucket; only their public halves go into it.
+// The keys that tokens are signed with. Edges get only their public halves.
 //
 // A new key signs at once. The one before is known as long as a token of it may be good, if it was not given up as lost.
 
 import { exportJWK, generateKeyPair, importJWK } from 'jose'
 import { randomBytes } from 'node:crypto'
-import { stat } from 'node:fs/promises'
 import * as v from 'valibot'
 import { isInUse, importPublicKey, type PublicKey, publicKeySchema } from '../../shared/auth/public-key.ts'
 import { algorithm, type SigningKey, tokenSeconds, type VerifyingKeys } from '../../shared/auth/token.ts'
-import type { Clock } from '../../shared/ports/clock.ts'
-import { keyInFile, type KeyFormat } from './key-file.ts'
-import { replaceFile } from './private-file.ts'
+import type { Wait } from '../../shared/ports/bucket.ts'
+import { type Clock, deadline } from '../../shared/ports/clock.ts'
+import { orAborted } from '../../shared/ports/or-aborted.ts'
+import { keyInRecord, type KeyFormat } from './key-record.ts'
+import { type Records, tokenKeyName } from './records.ts'
 
 const privateKeySchema = v.object({ ...publicKeySchema.entries, d: v.string() })
 
@@ -31,35 +32,61 @@ export interface TokenKeys extends VerifyingKeys {
   published(): Promise<readonly PublicKey[]>
 }
 
-/** Milliseconds between two looks at the file. */
+/** Milliseconds between two looks at the record. */
 const lookMs = 1000
 
-/**
- * The keys in `file`; they are made where it is missing. Processes that start at once agree on them, and all see a change
- * within a second.
- * @throws Error where the file is damaged, naming it
- */
-export async function openTokenKeys(file: string, clock: Clock): Promise<TokenKeys> {
-  let loaded = await load(file)
-  let lookedMs = clock.now()
+/** Milliseconds for one look. */
+const lookTimeoutMs = 2000
 
-  async function look(): Promise<typeof loaded> {
-    if (clock.now() - lookedMs < lookMs) return loaded
-    lookedMs = clock.now()
-    // A file that is just not to be had, or damaged, ends nothing: what is known goes on.
-    const changed = await stat(file).then(
-      (found) => mark(found) !== loaded.mark,
-      () => false,
-    )
-    if (changed) loaded = await load(file).catch(() => loaded)
+/** Milliseconds after a look that failed, in which nobody waits for the next. */
+const failedMs = 10_000
+
+/**
+ * The keys in the record; they are made where it is missing. Processes that start at once agree on them, and all see a
+ * change within a second.
+ * @throws Error where the record is damaged, naming it
+ */
+export async function openTokenKeys(records: Records, clock: Clock, wait: Wait): Promise<TokenKeys> {
+  const stored = await keyInRecord(records, tokenKeyName, format, wait)
+  let known = format.write(stored)
+  let loaded = await load(stored)
+  let lookedAt = clock.now()
+  let looking: Promise<void> | undefined
+  let failedAt = Number.NEGATIVE_INFINITY
+
+  async function look(): Promise<void> {
+    const limit = deadline(clock, lookTimeoutMs, undefined, () => new Error(`no answer within ${lookTimeoutMs} ms`))
+    try {
+      const text = await orAborted(limit.signal, records.read(tokenKeyName, limit))
+      failedAt = Number.NEGATIVE_INFINITY
+      if (text === undefined || text === known) return
+      loaded = await load(format.parse(text))
+      known = text
+    } catch {
+      // A record that is just not to be had, or damaged, ends nothing: what is known goes on.
+      failedAt = clock.now()
+    } finally {
+      limit.clear()
+      looking = undefined
+    }
+  }
+
+  async function latest(): Promise<typeof loaded> {
+    // Also when the clock was set back: what was lost must not be good for longer.
+    const now = clock.now()
+    if (looking === undefined && Math.abs(now - lookedAt) >= lookMs) {
+      lookedAt = now
+      looking = look()
+    }
+    if (Math.abs(now - failedAt) >= failedMs) await looking
     return loaded
   }
 
   return {
-    current: async () => (await look()).signing,
-    published: async () => (await look()).published.filter((key) => isInUse(key, clock.now())),
+    current: async () => (await latest()).signing,
+    published: async () => (await latest()).published.filter((key) => isInUse(key, clock.now())),
     async find(id) {
-      const found = (await look()).verifying.get(id)
+      const found = (await latest()).verifying.get(id)
       return found !== undefined && isInUse(found.published, clock.now()) ? found.key : undefined
     },
   }
@@ -72,24 +99,24 @@ export async function openTokenKeys(file: string, clock: Clock): Promise<TokenKe
  * @returns the new key's id
  */
 export async function rotateTokenKey(
-  file: string,
+  records: Records,
   clock: Clock,
   isLost: boolean,
   publish: (keys: readonly PublicKey[]) => Promise<void>,
+  wait: Wait,
 ): Promise<string> {
-  const { current, former } = await keyInFile(file, format)
+  const { current, former } = await keyInRecord(records, tokenKeyName, format, wait)
   const until = clock.now() + 2 * tokenSeconds * 1000
   const still = isLost
     ? []
     : [{ ...v.parse(publicKeySchema, current), until }, ...former.filter((key) => isInUse(key, clock.now()))]
   const keys: StoredKeys = { current: await makeKey(), former: still }
   await publish(publicHalves(keys))
-  await replaceFile(file, format.write(keys))
+  await records.replace(tokenKeyName, format.write(keys), wait)
   return keys.current.kid
 }
 
-async function load(file: string) {
-  const keys = await keyInFile(file, format)
+async function load(keys: StoredKeys) {
   const { d, ...current } = keys.current
   const published = publicHalves(keys)
   const verifying = await Promise.all(
@@ -97,16 +124,10 @@ async function load(file: string) {
   )
   const key = (await importJWK({ ...current, d }, algorithm)) as SigningKey['key']
   return {
-    mark: mark(await stat(file)),
     signing: { id: current.kid, key },
     published,
     verifying: new Map(verifying),
   }
-}
-
-/** Of a version of the file. It is replaced whole. */
-function mark({ ino, mtimeMs }: { readonly ino: number; readonly mtimeMs: number }): string {
-  return `${ino} ${mtimeMs}`
 }
 
 function publicHalves({ current, former }: StoredKeys): readonly PublicKey[] {

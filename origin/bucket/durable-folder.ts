@@ -1,7 +1,7 @@
 // Files that survive a power cut. A file is durable when its bytes were synced, and its name is when the folder that
 // holds it was synced, and so on up to a folder that is known to be durable.
 
-import { mkdir, open, rename, rmdir, unlink } from 'node:fs/promises'
+import { link, mkdir, open, rename, rmdir, unlink } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { LRUCache } from 'lru-cache'
 
@@ -14,6 +14,9 @@ export interface DurableFolder {
    * there for good. Readers see what was there before, or the file, whole.
    */
   moveInto(file: string, target: string): Promise<void>
+
+  /** The same where there is no `target`; returns false where there is one, which stays. `file` stays in either case. */
+  linkInto(file: string, target: string): Promise<boolean>
 
   /** Removes a file, and the folders that this emptied. When it resolves the file is gone for good. */
   remove(target: string): Promise<void>
@@ -48,26 +51,41 @@ export function createDurableFolder(root: string): DurableFolder {
     for (let at = folder; at !== root; at = dirname(at)) durable.delete(at)
   }
 
-  return {
-    async moveInto(file, target) {
-      const folder = dirname(target)
-      let fresh = unsynced(folder)
-      for (let attempt = 1; ; attempt++) {
-        if (fresh.length > 0) await mkdir(folder, { recursive: true })
-        try {
-          await rename(file, target)
-          break
-        } catch (error) {
-          if (!isMissing(error) || attempt === attempts) throw error
-          // A folder that we took for granted was removed meanwhile (a delete empties folders): make it again.
-          forget(folder)
-          fresh = unsynced(folder)
-        }
+  /** Runs what gives a file its name in a folder, which is made where it is missing, and makes that name durable. */
+  async function nameIn<Result>(folder: string, name: () => Promise<Result>): Promise<Result> {
+    let fresh = unsynced(folder)
+    let result: Result
+    for (let attempt = 1; ; attempt++) {
+      if (fresh.length > 0) await mkdir(folder, { recursive: true })
+      try {
+        result = await name()
+        break
+      } catch (error) {
+        if (!isMissing(error) || attempt === attempts) throw error
+        // A folder that we took for granted was removed meanwhile (a delete empties folders): make it again.
+        forget(folder)
+        fresh = unsynced(folder)
       }
-      // Together, so that the file system can make one transaction of them.
-      await Promise.all([...new Set([folder, ...fresh.map((each) => dirname(each))])].map(syncFolder))
-      for (const each of fresh) durable.set(each, true)
-    },
+    }
+    // Together, so that the file system can make one transaction of them.
+    await Promise.all([...new Set([folder, ...fresh.map((each) => dirname(each))])].map(syncFolder))
+    for (const each of fresh) durable.set(each, true)
+    return result
+  }
+
+  return {
+    moveInto: (file, target) => nameIn(dirname(target), () => rename(file, target)),
+
+    linkInto: (file, target) =>
+      nameIn(dirname(target), async () => {
+        try {
+          await link(file, target)
+          return true
+        } catch (error) {
+          if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
+          throw error
+        }
+      }),
 
     async remove(target) {
       try {

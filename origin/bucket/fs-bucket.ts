@@ -86,7 +86,20 @@ export async function createFsBucket(deps: { folder: string; random: Random }): 
 
     async write(key, bytes, { signal }) {
       signal.throwIfAborted()
-      await orMissing(signal, writeDurably(join(temporary, deps.random.uuid()), join(root, key), bytes))
+      await orMissing(
+        signal,
+        writeDurably(bytes, (file) => durable.moveInto(file, join(root, key))),
+      )
+    },
+
+    async create(key, bytes, { signal }) {
+      signal.throwIfAborted()
+      const created = writeDurably(bytes, async (file) => {
+        const isNew = await durable.linkInto(file, join(root, key))
+        await rm(file)
+        return isNew
+      })
+      return orAborted(signal, created)
     },
 
     async remove(key, { signal }) {
@@ -95,11 +108,15 @@ export async function createFsBucket(deps: { folder: string; random: Random }): 
     },
   }
 
-  /** Whole or nothing, so that it may go on unseen when nobody waits any more. */
-  async function writeDurably(file: string, target: string, bytes: Uint8Array): Promise<void> {
+  /**
+   * Whole or nothing, so that it may go on unseen when nobody waits any more.
+   * @param place takes a file away, to where it belongs
+   */
+  async function writeDurably<Result>(bytes: Uint8Array, place: (file: string) => Promise<Result>): Promise<Result> {
+    const file = join(temporary, deps.random.uuid())
     try {
       await writeFile(file, bytes, { flag: 'wx', flush: true })
-      await durable.moveInto(file, target)
+      return await place(file)
     } catch (error) {
       await rm(file, { force: true })
       // Not to be taken for an object that is missing.

@@ -7,6 +7,7 @@ export function readOnlyBucket(reader: BucketReader): Bucket {
   return {
     ...reader,
     write: async (key) => refuse(key),
+    create: async (key) => refuse(key),
     remove: async (key) => refuse(key),
   }
 }

@@ -13,7 +13,8 @@ import { AnswerTooLarge, type S3Answer } from './s3-request.ts'
 /** Milliseconds for which a bucket that was there is taken to be there still. */
 const bucketKnownMs = 60_000
 
-export function createS3Bucket(s3: S3Connection): Bucket {
+/** @param conditional whether the server honours `If-None-Match: *`; without it `create` looks, and then writes */
+export function createS3Bucket(s3: S3Connection, { conditional = true }: { conditional?: boolean } = {}): Bucket {
   const at = (key: Key) => ({ Bucket: s3.bucket, Key: s3.prefix + key })
   let bucketSeenMs = Number.NEGATIVE_INFINITY
 
@@ -30,7 +31,18 @@ export function createS3Bucket(s3: S3Connection): Bucket {
     return undefined
   }
 
-  return {
+  async function put(
+    key: Key,
+    bytes: Uint8Array,
+    condition: Readonly<Record<string, string>>,
+    wait: Wait,
+  ): Promise<void> {
+    const headers = { ...contentFields(key), ...condition }
+    await s3.ask(`PUT ${key}`, { method: 'PUT', key: s3.prefix + key, headers, body: bytes }, wait)
+    s3.recent.wrote(key, bytes.byteLength)
+  }
+
+  const bucket: Bucket = {
     async head(key, wait) {
       const known = s3.recent.sizeOf(key)
       if (known !== undefined) return known
@@ -83,14 +95,22 @@ export function createS3Bucket(s3: S3Connection): Bucket {
       for await (const page of listPages(s3, prefix, { level: 'one', after }, wait)) yield* entriesAfter(page, after)
     },
 
-    async write(key, bytes, wait) {
-      const headers = contentFields(key)
-      await s3.ask(`PUT ${key}`, { method: 'PUT', key: s3.prefix + key, headers, body: bytes }, wait)
-      s3.recent.wrote(key, bytes.byteLength)
+    write: (key, bytes, wait) => put(key, bytes, {}, wait),
+
+    async create(key, bytes, wait) {
+      if (!conditional && (await bucket.head(key, wait)) !== undefined) return false
+      try {
+        await put(key, bytes, conditional ? { 'If-None-Match': '*' } : {}, wait)
+        return true
+      } catch (error) {
+        if (error instanceof S3Failure && error.status === 412) return false
+        throw error
+      }
     },
 
     remove: (key, wait) => removeObject(s3, key, wait),
   }
+  return bucket
 }
 
 /** How an object is kept by whoever gets it: what a digest names for good, all else not at all. */

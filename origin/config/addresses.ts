@@ -14,39 +14,30 @@ export function bucketFolder(config: Config): string {
   return config.bucket.folder ?? join(config.data_dir, 'bucket')
 }
 
+/** Where keys of this machine are, and the accounts unless they are in the bucket. */
+export function accountsFolder(config: Config): string {
+  return join(config.data_dir, 'accounts')
+}
+
 /** Where the key of the bucket process is. */
 export function bucketKeyFile(config: Config): string {
-  return join(config.data_dir, 'accounts', 'bucket-key.json')
-}
-
-/** Where the key is that tokens are signed with. */
-export function tokenKeyFile(config: Config): string {
-  return join(config.data_dir, 'accounts', 'token-key.json')
-}
-
-/** Where the key of the URLs is by which clients of edges upload to the origin. */
-export function uploadKeyFile(config: Config): string {
-  return join(config.data_dir, 'accounts', 'upload-key')
-}
-
-/** Where the key is by which the origin knows its edges. */
-export function edgeKeyFile(config: Config): string {
-  return join(config.data_dir, 'accounts', 'edge-key')
+  return join(accountsFolder(config), 'bucket-key.json')
 }
 
 /** Where the identity of the embedded IPFS node is. */
 export function swarmKeyFile(config: Config): string {
-  return join(config.data_dir, 'accounts', 'ipfs-key')
+  return join(accountsFolder(config), 'ipfs-key')
 }
 
-/** Where personal access tokens are. */
-export function tokensFolder(config: Config): string {
-  return join(config.data_dir, 'accounts', 'tokens')
-}
-
-/** Where the key is with which credentials of passwords are named. */
-export function credentialKeyFile(config: Config): string {
-  return join(config.data_dir, 'accounts', 'credential-key')
+/**
+ * The secret that accounts in the bucket are sealed with; undefined: they are in a folder.
+ * @throws ConfigError where there is no bucket that several origins could share
+ */
+export function accountsSecret({ origin, bucket }: Config): string | undefined {
+  if (origin.key === undefined || bucket.s3_url !== undefined) return origin.key
+  throw new ConfigError([
+    'origin.key: is set, and keeps users’ tokens and keys in a bucket on S3, but bucket.s3_url is not; set that too, or leave both out',
+  ])
 }
 
 /**

@@ -58,6 +58,8 @@ export function countOperations(): CountedOperations {
     writer: (bucket) => ({
       ...reader(bucket),
       write: (key, bytes, wait) => timed(write, bucket.write(key, bytes, wait), ok),
+      // The same to whoever counts what the bucket is asked for.
+      create: (key, bytes, wait) => timed(write, bucket.create(key, bytes, wait), ok),
       remove: (key, wait) => timed(remove, bucket.remove(key, wait), ok),
     }),
   }

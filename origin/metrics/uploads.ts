@@ -69,9 +69,9 @@ export function countUploads(): CountedUploads {
         }),
       cancel: (...args) => counted(pushBlob.cancel(...args), ended('cancelled')),
       async expire(...args) {
-        const expired = await pushBlob.expire(...args)
-        if (expired) ended('expired')()
-        return expired
+        const became = await pushBlob.expire(...args)
+        if (became === 'removed') ended('expired')()
+        return became
       },
     }),
   }

@@ -5,18 +5,25 @@ import type { Clock } from '../../shared/ports/clock.ts'
 import type { Log } from '../../shared/ports/log.ts'
 import { createAccounts } from '../accounts/accounts.ts'
 import { PasswordFileError } from '../accounts/password-file.ts'
-import { credentialKeyFile, tokensFolder } from '../config/addresses.ts'
+import type { Records } from '../accounts/records.ts'
+import { rememberRecords } from '../accounts/remembered-records.ts'
+import { accountsSecret } from '../config/addresses.ts'
 import { ConfigError } from '../config/config-error.ts'
 import type { Config } from '../config/schema.ts'
 import { systemClock } from './system-ports.ts'
 
-/** Rejects with ConfigError where the file of users is at fault, and with an Error where a key's file is. */
-export async function openAccounts(config: Config, log: Log, clock: Clock = systemClock): Promise<Accounts> {
+/** Rejects with ConfigError where the file of users is at fault, and with an Error where a key is. */
+export async function openAccounts(
+  config: Config,
+  records: Records,
+  log: Log,
+  clock: Clock = systemClock,
+): Promise<Accounts> {
   try {
     return await createAccounts({
       htpasswdFile: config.access.htpasswd,
-      tokensFolder: tokensFolder(config),
-      credentialKeyFile: credentialKeyFile(config),
+      // A read of the folder costs nothing, and so a revoked token ends at once.
+      records: accountsSecret(config) === undefined ? records : rememberRecords(records, clock),
       clock,
       log,
     })

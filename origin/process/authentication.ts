@@ -9,9 +9,11 @@ import type { Accounts } from '../../shared/ports/accounts.ts'
 import type { Bucket } from '../../shared/ports/bucket.ts'
 import type { Log } from '../../shared/ports/log.ts'
 import { unhurried } from '../../shared/ports/unhurried.ts'
+import type { Records } from '../accounts/records.ts'
 import { openTokenKeys, rotateTokenKey, type TokenKeys } from '../accounts/token-keys.ts'
-import { areUnasked, tokenKeyFile } from '../config/addresses.ts'
+import { areUnasked } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
+import { openRecords } from './account-records.ts'
 import type { VerbRun } from './run-verb.ts'
 import { systemClock, systemRandom } from './system-ports.ts'
 
@@ -26,11 +28,12 @@ export async function startAuthentication(deps: {
   readonly config: Config
   readonly access: AccessRules
   readonly bucket: Bucket
+  readonly records: Records
   readonly accounts: Accounts
   readonly log: Log
 }): Promise<StartedAuthentication> {
-  const { config, access, accounts } = deps
-  const keys = hasUsers(access) ? await openTokenKeys(tokenKeyFile(config), systemClock) : undefined
+  const { access, records, accounts } = deps
+  const keys = hasUsers(access) ? await openTokenKeys(records, systemClock, unhurried) : undefined
   const publish = () => tellEdges(deps, keys)
   if (keys === undefined) return { auth: undefined, publish }
   const service = access.service ?? defaultService
@@ -62,6 +65,7 @@ async function tellEdges(
 
 /** Has a new key sign tokens, here and at once; edges know it before anybody has a token of it. */
 export async function rotateKey({ config, bucket, wait }: VerbRun, isLost: boolean): Promise<string> {
+  const records = await openRecords(config, async () => bucket)
   const publish = (keys: readonly PublicKey[]) => publishKeys(bucket, keys, wait)
-  return `${await rotateTokenKey(tokenKeyFile(config), systemClock, isLost, publish)}\n`
+  return `${await rotateTokenKey(records, systemClock, isLost, publish, wait)}\n`
 }

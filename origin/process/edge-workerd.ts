@@ -11,7 +11,8 @@ import { formatAddress, isLoopback, originUrl, tlsFiles } from '../config/addres
 import { edgeKey } from './edge-key.ts'
 import { ConfigError } from '../config/config-error.ts'
 import type { Config } from '../config/schema.ts'
-import { bucketAccess } from './bucket-reading.ts'
+import { edgeRecords } from './account-records.ts'
+import { bucketAccess, readBucket } from './bucket-reading.ts'
 import { buildWorker, compatibilityDate } from './build-worker.ts'
 import type { Running } from './service.ts'
 import { createLog } from './system-ports.ts'
@@ -64,7 +65,7 @@ async function workerVariables(config: Config): Promise<Record<string, string>> 
     ON_LOOPBACK: String(isLoopback(config.edge.listen)),
     IPFS_KEEP_FETCHED_DAYS: String(config.ipfs.keep_fetched_days),
     ORIGIN_URL: originUrl(config),
-    EDGE_KEY: await edgeKey(config),
+    EDGE_KEY: await edgeKey(config, () => edgeRecords(config, async () => (await readBucket(config)).bucket)),
     BUCKET_URL: url,
     BUCKET_REGION: region,
     ...(config.bucket.prefix === undefined ? {} : { BUCKET_PREFIX: config.bucket.prefix }),

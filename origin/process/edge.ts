@@ -10,6 +10,7 @@ import type { Fetch } from '../../shared/ports/fetch.ts'
 import { unhurried } from '../../shared/ports/unhurried.ts'
 import { isLoopback, keepFetchedMs, originUrl, tlsFiles } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
+import { edgeRecords } from './account-records.ts'
 import { readBucket } from './bucket-reading.ts'
 import { openEdgeWord } from './edge-key.ts'
 import { measuredAt, serve } from './serve.ts'
@@ -64,7 +65,7 @@ async function startNodeEdge(config: Config): Promise<Running> {
       timeoutMs: config.edge.origin_timeout_ms,
       clock: systemClock,
       fetch: await originFetch(config),
-      word: await openEdgeWord(config),
+      word: await openEdgeWord(config, () => edgeRecords(config, async () => bucket)),
     }),
     bucketTimeoutMs: config.edge.bucket_timeout_ms,
   })

@@ -23,6 +23,8 @@ export interface OpenBucket {
   readonly uploads: Uploads
   /** What `/readyz` looks at. */
   readonly checks: readonly ReadinessCheck[]
+  /** Whether the server of a bucket on S3 decides between origins that write at once; undefined: no other may be there, or nothing is written. */
+  readonly conditionalWrites?: boolean
 }
 
 /** The bucket, of a format that we know. Nothing is written before that is certain. */
@@ -64,23 +66,23 @@ async function openS3(config: Config, access: S3Access, log: Log, wait: Wait): P
     import('../upload/s3-uploads.ts'),
   ])
   const s3 = connectS3({ access, clock: systemClock, timeoutMs: config.bucket.s3_timeout_ms })
-  const bucket = createS3Bucket(s3)
-  const known = await hasFormat(bucket, wait)
-  const uploadsWith = (conditional: boolean) =>
-    createS3Uploads({
-      s3,
-      bucket,
-      random: systemRandom,
-      conditional,
-      memoryBytes: config.bucket.upload_memory_mib * 1024 * 1024,
-    })
-  const checks = [bucketReadable(bucket)]
-  if (config.access.read_only) return { bucket: readOnlyBucket(bucket), uploads: uploadsWith(false), checks }
+  const known = await hasFormat(createS3Bucket(s3), wait)
+  const openWith = (conditional: boolean) => {
+    const bucket = createS3Bucket(s3, { conditional })
+    const memoryBytes = config.bucket.upload_memory_mib * 1024 * 1024
+    const uploads = createS3Uploads({ s3, bucket, random: systemRandom, conditional, memoryBytes })
+    return { bucket, uploads, checks: [bucketReadable(bucket)] }
+  }
+  if (config.access.read_only) {
+    const reading = openWith(false)
+    return { ...reading, bucket: readOnlyBucket(reading.bucket) }
+  }
   const { ifNoneMatch } = await probeConditionalWrites(s3, systemRandom, wait)
   if (!ifNoneMatch)
     log.warn('the bucket’s server does not honour If-None-Match: no other origin may write to this bucket', {
       bucket: bucketPlace(config),
     })
-  if (!known) await writeFormat(bucket, wait)
-  return { bucket, uploads: uploadsWith(ifNoneMatch), checks }
+  const opened = openWith(ifNoneMatch)
+  if (!known) await writeFormat(opened.bucket, wait)
+  return { ...opened, conditionalWrites: ifNoneMatch }
 }

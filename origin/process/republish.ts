@@ -6,6 +6,7 @@ import type { BucketReader } from '../../shared/ports/bucket.ts'
 import { type Clock, deadline } from '../../shared/ports/clock.ts'
 import type { Log } from '../../shared/ports/log.ts'
 import { orAborted } from '../../shared/ports/or-aborted.ts'
+import { type Repeating, startRepeating } from '../../shared/ports/repeat.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 
 /** Milliseconds from one look to the next. */
@@ -14,48 +15,24 @@ const lookEveryMs = 60_000
 /** Milliseconds for one look. */
 const lookTimeoutMs = 30_000
 
-export interface Republishing {
-  /** Begins nothing more, and resolves once nothing goes on. */
-  stop(): Promise<void>
-}
-
 /** @param publish as at the start */
 export function startRepublishing(deps: {
   readonly bucket: BucketReader
   readonly publish: () => Promise<void>
   readonly clock: Clock
   readonly log: Log
-}): Republishing {
+}): Repeating {
   const { bucket, publish, clock, log } = deps
-  const stopped = new AbortController()
-  let looking: Promise<void> = Promise.resolve()
-  let cancel = later()
-
-  function later(): () => void {
-    return clock.after(lookEveryMs, () => {
-      looking = look()
-    })
-  }
-
-  async function look(): Promise<void> {
+  return startRepeating(clock, { everyMs: lookEveryMs, first: 'later' }, async (stopped) => {
     const slow = () => new UpstreamError('bucket', `${accessKey}: no answer within ${lookTimeoutMs} ms`)
-    const limit = deadline(clock, lookTimeoutMs, stopped.signal, slow)
+    const limit = deadline(clock, lookTimeoutMs, stopped, slow)
     try {
       const size = await orAborted(limit.signal, bucket.head(accessKey, limit))
       if (size === undefined) await publish()
     } catch (error) {
-      if (!stopped.signal.aborted) log.warn('could not look whether edges have the access rules', {}, error)
+      if (!stopped.aborted) log.warn('could not look whether edges have the access rules', {}, error)
     } finally {
       limit.clear()
     }
-    if (!stopped.signal.aborted) cancel = later()
-  }
-
-  return {
-    async stop() {
-      stopped.abort(new Error('this process stops'))
-      cancel()
-      await looking
-    },
-  }
+  })
 }

@@ -41,8 +41,7 @@ export async function runVerb<Result>(
   work: (run: VerbRun) => Promise<Result>,
 ): Promise<Result> {
   const place = bucketPlace(config)
-  if (writes && config.access.read_only)
-    throw new Error('access.read_only is set, so nothing may be changed; set it to false for this')
+  if (writes) refuseReadOnly(config)
   if (!makesBucket && s3Access(config) === undefined && !(await isFolder(place)))
     throw new Error(
       `there is no bucket at ${place}; name the data folder by --data-dir, or the bucket by --bucket-folder`,
@@ -63,8 +62,13 @@ export async function runVerb<Result>(
   }
 }
 
+/** @throws Error where the registry is read-only */
+export function refuseReadOnly({ access }: Config): void {
+  if (access.read_only) throw new Error('access.read_only is set, so nothing may be changed; set it to false for this')
+}
+
 /** Faults for the person at the terminal; the result alone is on standard output. */
-const verbLog: Log = {
+export const verbLog: Log = {
   info() {},
   warn: say,
   error: say,

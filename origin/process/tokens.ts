@@ -1,12 +1,17 @@
 // Makes, lists and revokes personal access tokens, as the operator asks for it.
 
-import { tokensFolder } from '../config/addresses.ts'
+import { accountsSecret } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
 import { isExpired } from '../accounts/token-accounts.ts'
-import { DamagedTokenError, openTokenFolder, type Token } from '../accounts/token-folder.ts'
+import { DamagedTokenError, openTokens, type Token } from '../accounts/token-store.ts'
+import { type Records, tokensFolder } from '../accounts/records.ts'
 import { formatTokenLimit, parseTokenLimit, tokenLimitRule } from '../accounts/token-limit.ts'
 import { isTokenId, parseTokenText } from '../accounts/token-text.ts'
+import { unhurried } from '../../shared/ports/unhurried.ts'
 import { isUserName, userNameRule } from '../../shared/protocol/user-name.ts'
+import { openRecords } from './account-records.ts'
+import { openBucket } from './open-bucket.ts'
+import { refuseReadOnly, verbLog } from './run-verb.ts'
 import { systemClock } from './system-ports.ts'
 
 const dayMs = 24 * 3600_000
@@ -41,13 +46,14 @@ export async function createToken(config: Config, wish: TokenWish): Promise<Made
     return limit
   })
   const created = new Date(systemClock.now())
-  const { token, text } = await openTokenFolder(tokensFolder(config)).create({
+  const wanted = {
     user,
     name,
     limits: limits.length === 0 ? undefined : limits,
     created,
     expires: expiry(created, wish.expiresDays),
-  })
+  }
+  const { token, text } = await openTokens(await recordsToChange(config)).create(wanted, unhurried)
   return { text, about: aboutToken(token) }
 }
 
@@ -78,14 +84,14 @@ export interface ListedToken extends Omit<Token, 'secretSha256'> {
 
 /** All tokens, the oldest first. @param onDamaged hears of files that are none */
 export async function listTokens(config: Config, onDamaged: (message: string) => void): Promise<ListedToken[]> {
-  const tokens = openTokenFolder(tokensFolder(config))
+  const tokens = openTokens(await verbRecords(config))
   const listed: ListedToken[] = []
-  for (const id of await tokens.ids()) {
+  for (const id of await tokens.ids(unhurried)) {
     try {
-      const token = await tokens.read(id)
+      const token = await tokens.read(id, unhurried)
       if (token === undefined) continue // Revoked meanwhile.
       const { secretSha256: _, ...shown } = token
-      const lastUsed = (await tokens.lastUsed(id))?.toISOString()
+      const lastUsed = (await tokens.lastUsed(id, unhurried))?.toISOString()
       listed.push({ ...shown, expired: isExpired(token, systemClock), ...(lastUsed === undefined ? {} : { lastUsed }) })
     } catch (error) {
       if (!(error instanceof DamagedTokenError)) throw error
@@ -109,8 +115,19 @@ export function tokenLine({ id, user, name, limits, created, expires, expired, l
 export async function revokeToken(config: Config, text: string): Promise<string> {
   const id = parseTokenText(text)?.id ?? text
   if (!isTokenId(id)) throw new Error('this is no id of a token; mirrorball token list shows them')
-  if (await openTokenFolder(tokensFolder(config)).remove(id)) return `revoked ${id}\n`
+  const records = await recordsToChange(config)
+  if (await openTokens(records).remove(id, unhurried)) return `revoked ${id}\n`
   throw new Error(
-    `there is no token ${id} in ${tokensFolder(config)}; mirrorball token list shows which there are, --data-dir names another data folder`,
+    `there is no token ${id} in ${records.where(tokensFolder)}; mirrorball token list shows which there are, --data-dir names another data folder`,
   )
+}
+
+/** Rejects with an Error where they are in a bucket that is not to be written to. */
+async function recordsToChange(config: Config): Promise<Records> {
+  if (accountsSecret(config) !== undefined) refuseReadOnly(config)
+  return verbRecords(config)
+}
+
+async function verbRecords(config: Config): Promise<Records> {
+  return openRecords(config, async () => (await openBucket(config, verbLog)).bucket)
 }

@@ -58,7 +58,7 @@ export function parseAccessDocument(bytes: Uint8Array): AccessDocument {
  * @throws Error where there is more than edges would read
  */
 export async function publishAccess(bucket: Bucket, document: AccessDocument, wait: Wait): Promise<boolean> {
-  const bytes = new TextEncoder().encode(textOf(document))
+  const bytes = new TextEncoder().encode(accessDocumentText(document))
   if (bytes.byteLength > documentLimitBytes)
     throw new Error(
       `the access rules have ${bytes.byteLength} bytes, and edges read no more than ${documentLimitBytes}`,
@@ -71,11 +71,11 @@ export async function publishAccess(bucket: Bucket, document: AccessDocument, wa
 /** Whether edges are told the very same. */
 export async function isPublished(bucket: BucketReader, document: AccessDocument, wait: Wait): Promise<boolean> {
   const there = await readAccessBytes(bucket, wait)
-  return there !== undefined && new TextDecoder().decode(there) === textOf(document)
+  return there !== undefined && new TextDecoder().decode(there) === accessDocumentText(document)
 }
 
-/** Parsed before, so that the same is the same text, whoever made it. */
-function textOf(document: AccessDocument): string {
+/** What edges get. Parsed before, so that the same is the same text, whoever made it. */
+export function accessDocumentText(document: AccessDocument): string {
   return JSON.stringify(v.parse(documentSchema, { ...document, version: 1 } satisfies StoredDocument))
 }
 

@@ -174,8 +174,31 @@ export function blockedPrefix(kind: DigestAlgorithm | 'cids'): KeyPrefix {
 /** What edges need to know about access: the public keys of tokens. */
 export const accessKey = 'mirrorball/access.json' as Key
 
+/** A record of the accounts, sealed. @param name segments as in keys */
+export function accountKey(name: string): Key {
+  return `mirrorball/accounts/${name}` as Key
+}
+
+/** One object for each record in a folder of the accounts. */
+export function accountsPrefix(folder: string): KeyPrefix {
+  return `mirrorball/accounts/${folder}/` as KeyPrefix
+}
+
 /** The version of what lies under `mirrorball/`. */
 export const formatKey = 'mirrorball/format' as Key
+
+/** One object for each origin that writes to a bucket on S3. */
+export const originsPrefix = 'mirrorball/origins/' as KeyPrefix
+
+/** That an origin is there. */
+export function originKey(originId: string): Key {
+  return `${originsPrefix}${originId}` as Key
+}
+
+/** The origin that a key of `originsPrefix` stands for; undefined where it is none. */
+export function parseOriginKey(key: string): string | undefined {
+  return /\/([0-9a-f-]{36})$/.exec(key)?.[1]
+}
 
 /** One folder for each open upload. */
 export const uploadsPrefix = 'mirrorball/uploads/' as KeyPrefix

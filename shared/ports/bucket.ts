@@ -48,6 +48,13 @@ export interface Bucket extends BucketReader {
   /** Writes a small object. When it resolves the object is durable; readers see the old bytes or the new, never a part. */
   write(key: Key, bytes: Uint8Array, wait: Wait): Promise<void>
 
+  /**
+   * Writes a small object where there is none, durably as `write` does. Returns false where there is one, which stays: one
+   * of somebody else, or of this call, if an answer of the storage was lost. Of many calls at once one succeeds, where the
+   * storage can decide between them (a server of S3 that ignores conditions cannot).
+   */
+  create(key: Key, bytes: Uint8Array, wait: Wait): Promise<boolean>
+
   /** Removes an object. When it resolves the object is gone for good, also where it was not there. */
   remove(key: Key, wait: Wait): Promise<void>
 }

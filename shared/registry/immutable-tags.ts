@@ -1,16 +1,18 @@
 // Tags that stay what they are (access.immutable_tags): once there, they are neither moved nor deleted by clients.
 //
-// Looking and writing take turns within one process, so of two first pushes of such a tag one is refused. Between two
-// processes (two origins, or `mirrorball import` beside one) a bucket without conditional writes cannot decide: both may
-// see no tag, and the later write stays. What was there before either of them began is safe all the same. Who takes
-// content down (block-content.ts) takes these tags down too.
+// Looking and writing take turns within one process, so of two first pushes of such a tag one is refused before it wrote
+// anything. Between two processes (two origins, or `mirrorball import` beside one) the bucket decides, as the tag is
+// created and not written: who comes second is refused too, and leaves at most a manifest without that tag. A delete of a
+// manifest does not see the tag that another process is about to give it. Who takes content down (block-content.ts) takes
+// these tags down too.
 
 import pMap from 'p-map'
 import { mayMatchTagsOf, matchesTagPattern } from '../auth/tag-pattern.ts'
-import type { BucketReader, Wait } from '../ports/bucket.ts'
+import { linkContent, tagLinkKey } from '../layout/keys.ts'
+import type { Bucket, BucketReader, Wait } from '../ports/bucket.ts'
 import { unhurried } from '../ports/unhurried.ts'
 import type { Digest } from '../protocol/digest.ts'
-import { OciError } from '../protocol/errors.ts'
+import { OciError, UpstreamError } from '../protocol/errors.ts'
 import type { RepositoryName, Tag } from '../protocol/names.ts'
 import { readTag } from './links.ts'
 import { tagsAfter } from './list-tags.ts'
@@ -26,16 +28,19 @@ export interface TagsToSet {
   readonly digest: Digest
 }
 
+/** Has a tag name the manifest that is being set. */
+export type SetTag = (tag: Tag) => Promise<void>
+
 /** Every method rejects with OciError DENIED where an immutable tag would be lost. */
 export interface ImmutableTags {
   /** Looks only: for those who find out early. */
   refuseMove(bucket: BucketReader, move: TagsToSet, wait: Wait): Promise<void>
-  /** @param write is given the wait to set the tags with: nobody may leave while a write may still arrive */
+  /** @param write is given how to set each of the tags */
   whileSetting<Result>(
-    bucket: BucketReader,
+    bucket: Bucket,
     move: TagsToSet,
     wait: Wait,
-    write: (tagWait: Wait) => Promise<Result>,
+    write: (setTag: SetTag) => Promise<Result>,
   ): Promise<Result>
   /** Of a tag that is there. @throws OciError DENIED */
   refuseDelete(name: RepositoryName, tag: Tag): void
@@ -56,17 +61,31 @@ export function createImmutableTags(patterns: readonly string[]): ImmutableTags 
     patterns.some((pattern) => matchesTagPattern(pattern, name, tag))
   const immutableOf = ({ name, tags }: TagsToSet) => [...tags].filter((tag) => isImmutable(name, tag))
 
+  const refuseOther = ({ name, digest }: TagsToSet, tag: Tag, named: Digest) => {
+    if (named !== digest)
+      throw denied(`${name}:${tag} names ${named} and cannot name ${digest}; push under another tag`)
+  }
+
   async function refuseMove(bucket: BucketReader, move: TagsToSet, wait: Wait): Promise<void> {
-    const { name, digest } = move
     await pMap(
       immutableOf(move),
       async (tag) => {
-        const named = await readTag(bucket, name, tag, wait)
-        if (named !== undefined && named !== digest)
-          throw denied(`${name}:${tag} names ${named} and cannot name ${digest}; push under another tag`)
+        const named = await readTag(bucket, move.name, tag, wait)
+        if (named !== undefined) refuseOther(move, tag, named)
       },
       { concurrency: readsAtOnce },
     )
+  }
+
+  /** Nobody leaves while a write may still arrive. */
+  async function set(bucket: Bucket, move: TagsToSet, tag: Tag): Promise<void> {
+    const { name, digest } = move
+    const [key, link] = [tagLinkKey(name, tag), linkContent(digest)]
+    if (!isImmutable(name, tag)) return bucket.write(key, link, unhurried)
+    if (await bucket.create(key, link, unhurried)) return
+    const named = await readTag(bucket, name, tag, unhurried)
+    if (named === undefined) throw new UpstreamError('bucket', `${key} was there and is gone; push again`)
+    refuseOther(move, tag, named)
   }
 
   return {
@@ -75,11 +94,11 @@ export function createImmutableTags(patterns: readonly string[]): ImmutableTags 
     whileSetting(bucket, move, wait, write) {
       const { name, digest } = move
       const tags = immutableOf(move)
-      if (tags.length === 0) return write(wait)
+      if (tags.length === 0) return write((tag) => bucket.write(tagLinkKey(name, tag), linkContent(digest), wait))
       const keys = [...tags.map((tag) => `${name}:${tag}`), manifestKey(name, digest)]
       return turns.take(keys, wait, async () => {
         await refuseMove(bucket, move, wait)
-        return write(unhurried)
+        return write((tag) => set(bucket, move, tag))
       })
     },
 

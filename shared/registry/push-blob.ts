@@ -51,9 +51,9 @@ export interface PushBlob {
   cancel(owner: UploadOwner, id: string, wait: Wait): Promise<void>
   /**
    * Ends a session that nobody has touched since then (ms since 1970), and that no request works on. A request that comes
-   * meanwhile goes before. Returns whether the session was ended.
+   * meanwhile goes before. Returns what became of it; `gone`: somebody else, here or at another origin, ended it before.
    */
-  expire(id: string, untouchedSinceMs: number, wait: Wait): Promise<boolean>
+  expire(id: string, untouchedSinceMs: number, wait: Wait): Promise<'removed' | 'kept' | 'gone'>
 }
 
 /**
@@ -245,14 +245,15 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
     },
 
     async expire(id, untouchedSinceMs, wait) {
-      if (!isUploadId(id) || turns.isTaken(id)) return false
+      if (!isUploadId(id) || turns.isTaken(id)) return 'kept'
       return turns.take(id, wait, async (turn) => {
         // Looked at in our turn: nobody can touch it between this and the end.
         const touchedMs = await uploads.touchedMs(id, turn)
-        if (touchedMs === undefined || touchedMs > untouchedSinceMs) return false
+        if (touchedMs === undefined) return 'gone'
+        if (touchedMs > untouchedSinceMs) return 'kept'
         await uploads.remove(id, turn)
         forget(id)
-        return true
+        return 'removed'
       })
     },
   }

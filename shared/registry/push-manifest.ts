@@ -11,7 +11,7 @@ import { type Manifest, parseManifest, type Part } from '../protocol/manifest.ts
 import type { Reference, RepositoryName, Tag } from '../protocol/names.ts'
 import { BlockedContent, refuseBlocked } from './blocked.ts'
 import { removeManifest, removeTag } from './delete.ts'
-import type { ImmutableTags } from './immutable-tags.ts'
+import type { ImmutableTags, SetTag } from './immutable-tags.ts'
 import { hasBlob, readTag } from './links.ts'
 import { recordReferrer } from './referrers.ts'
 
@@ -54,7 +54,7 @@ export interface PushRules {
  * (decision 0002). Where names are not kept there is the revision link alone, in the repository that the digest names
  * (decision 0010).
  * @throws OciError MANIFEST_INVALID, DIGEST_INVALID, MANIFEST_BLOB_UNKNOWN, DENIED where it or a part of it is blocked
- * or an immutable tag names another; nothing was written then
+ * or an immutable tag names another; nothing was written then, unless another process set that tag meanwhile
  */
 export async function pushManifest(
   bucket: Bucket,
@@ -81,9 +81,9 @@ export async function pushManifest(
     return { digest, holder, root, subject: undefined }
   }
   const tags = new Set(reference.kind === 'tag' ? [reference.tag, ...push.tags] : push.tags)
-  const store = (tagWait: Wait) => storeNamed(bucket, { name, bytes, manifest, all, tags }, rules, wait, tagWait)
+  const store = (setTag: SetTag) => storeNamed(bucket, { name, bytes, manifest, all, tags }, rules, wait, setTag)
   return rules.immutable === undefined
-    ? store(wait)
+    ? store((tag) => bucket.write(tagLinkKey(name, tag), linkContent(digest), wait))
     : rules.immutable.whileSetting(bucket, { name, tags, digest }, wait, store)
 }
 
@@ -101,13 +101,12 @@ interface CheckedManifest {
   readonly tags: ReadonlySet<Tag>
 }
 
-/** @param tagWait of the writes that set tags */
 async function storeNamed(
   bucket: Bucket,
   { name, bytes, manifest, all, tags }: CheckedManifest,
   rules: PushRules,
   wait: Wait,
-  tagWait: Wait,
+  setTag: SetTag,
 ): Promise<PushedManifest> {
   const [digest] = all
   await bucket.write(blobKey(digest), bytes, wait)
@@ -119,7 +118,7 @@ async function storeNamed(
   await bucket.write(revisionLinkKey(name, digest), linkContent(digest), wait)
   for (const tag of tags) {
     wait.signal.throwIfAborted()
-    await bucket.write(tagLinkKey(name, tag), linkContent(digest), tagWait)
+    await setTag(tag)
     await bucket.write(tagIndexLinkKey(name, tag, digest), linkContent(digest), wait)
   }
   await takeBackBlocked(bucket, name, { all, tags }, rules, wait)

@@ -2,6 +2,7 @@
 
 import { type Clock, deadline } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
+import { type Repeating, startRepeating } from '../ports/repeat.ts'
 import type { Uploads } from '../ports/uploads.ts'
 import { OciError, UpstreamError } from '../protocol/errors.ts'
 import { isUploadId, type PushBlob } from './push-blob.ts'
@@ -23,33 +24,9 @@ export interface UploadExpiryDeps {
   readonly found?: ((sessions: number) => void) | undefined
 }
 
-export interface UploadExpiry {
-  /** Begins nothing more, and resolves once nothing goes on. */
-  readonly stop: () => Promise<void>
-}
-
 /** Looks at all sessions now, and again and again. A look that fails is logged, and the next comes in its time. */
-export function startUploadExpiry(deps: UploadExpiryDeps): UploadExpiry {
-  const { clock } = deps
-  const stopped = new AbortController()
-  let cancel = () => {}
-  let looking = look()
-
-  async function look(): Promise<void> {
-    await expireUploads(deps, stopped.signal)
-    if (stopped.signal.aborted) return
-    cancel = clock.after(lookEveryMs, () => {
-      looking = look()
-    })
-  }
-
-  return {
-    async stop() {
-      stopped.abort(new Error('this process stops'))
-      cancel()
-      await looking
-    },
-  }
+export function startUploadExpiry(deps: UploadExpiryDeps): Repeating {
+  return startRepeating(deps.clock, { everyMs: lookEveryMs, first: 'now' }, (stopped) => expireUploads(deps, stopped))
 }
 
 /** Looks at every session once. Never rejects: it writes one line to the log, as it has nobody else to tell. */
@@ -69,7 +46,8 @@ async function expireUploads(deps: UploadExpiryDeps, stopped: AbortSignal): Prom
         const touchedMs = await uploads.touchedMs(id, limit)
         if (touchedMs === undefined) continue
         const isOld = touchedMs <= untouchedSinceMs
-        count[isOld && (await pushBlob.expire(id, untouchedSinceMs, limit)) ? 'removed' : 'kept'] += 1
+        const became = isOld ? await pushBlob.expire(id, untouchedSinceMs, limit) : 'kept'
+        if (became !== 'gone') count[became] += 1
       } catch (error) {
         limit.signal.throwIfAborted()
         // A request took the session over: it is in use.

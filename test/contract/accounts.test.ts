@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import bcrypt from 'bcrypt'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createAccounts } from '../../origin/accounts/accounts.ts'
-import { type CreatedToken, openTokenFolder } from '../../origin/accounts/token-folder.ts'
+import { createFolderRecords } from '../../origin/accounts/folder-records.ts'
+import { type CreatedToken, openTokens } from '../../origin/accounts/token-store.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
 import { temporaryFolder } from '../support/stack.ts'
@@ -26,9 +27,10 @@ function cheapHash(password: string): string {
 async function world() {
   const folder = await temporaryFolder()
   onTestFinished(folder.remove)
-  const [htpasswdFile, tokensFolder] = [join(folder.path, 'htpasswd'), join(folder.path, 'accounts', 'tokens')]
+  const htpasswdFile = join(folder.path, 'htpasswd')
+  const records = createFolderRecords(join(folder.path, 'accounts'))
   const [clock, log] = [createFakeClock(), createRecordingLog()]
-  const tokens = openTokenFolder(tokensFolder)
+  const tokens = openTokens(records)
   const passwords = new Map<string, string>()
 
   async function setPasswords(changes: Readonly<Record<string, string | undefined>>): Promise<void> {
@@ -43,13 +45,12 @@ async function world() {
   const open = (withPasswords = true) =>
     createAccounts({
       htpasswdFile: withPasswords ? htpasswdFile : undefined,
-      tokensFolder,
-      credentialKeyFile: join(folder.path, 'accounts', 'credential-key'),
+      records,
       clock,
       log,
     })
-  const createToken = (user: string) => tokens.create({ user, created: new Date(clock.now()) })
-  return { open, setPasswords, tokens, createToken, clock, log, tokensFolder }
+  const createToken = (user: string) => tokens.create({ user, created: new Date(clock.now()) }, wait)
+  return { open, setPasswords, tokens, createToken, clock, log, records }
 }
 
 type World = Awaited<ReturnType<typeof world>>
@@ -79,7 +80,7 @@ async function passwordsOf({ open, setPasswords }: World): Promise<AccountsUnder
 async function tokensOf({ open, tokens, createToken }: World, withPasswords: boolean): Promise<AccountsUnderTest> {
   let ours: CreatedToken = await createToken('alice')
   const [other, revoked] = [await createToken('bob'), await createToken('alice')]
-  await tokens.remove(revoked.token.id)
+  await tokens.remove(revoked.token.id, wait)
   return {
     accounts: await open(withPasswords),
     user: 'alice',
@@ -89,12 +90,12 @@ async function tokensOf({ open, tokens, createToken }: World, withPasswords: boo
     otherSecret: other.text,
     again: () => open(withPasswords),
     async renew() {
-      await tokens.remove(ours.token.id)
+      await tokens.remove(ours.token.id, wait)
       ours = await createToken('alice')
       return ours.text
     },
     async end() {
-      await tokens.remove(ours.token.id)
+      await tokens.remove(ours.token.id, wait)
     },
   }
 }
@@ -144,7 +145,7 @@ describe('passwords and tokens together', () => {
     const all = await world()
     const { accounts, user, secret } = await passwordsOf(all)
     const { text, token } = await all.createToken(user)
-    await writeFile(join(all.tokensFolder, `${token.id}.json`), JSON.stringify({ ...token, later: 1 }))
+    await all.records.replace(`tokens/${token.id}.json`, JSON.stringify({ ...token, later: 1 }), wait)
     for (const shown of [secret, text, text.slice(0, -1), `${secret}x`]) await accounts.authenticate(user, shown, wait)
     await all.setPasswords({})
     await accounts.authenticate(user, secret, wait)

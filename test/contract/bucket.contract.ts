@@ -198,9 +198,40 @@ export function bucketWriterContract(adapter: string, make: () => Promise<Bucket
       expect(texts).toContain(new TextDecoder().decode(await bucket.read(key('raced/link'), 100, wait)))
     })
 
+    test('what is created is there, and what is there is not created again, and stays', async () => {
+      const bucket = await make()
+      const read = async () => new TextDecoder().decode(await bucket.read(key('made/once/link'), 100, wait))
+      expect(await bucket.create(key('made/once/link'), bytesOf('first'), wait)).toBe(true)
+      expect(await bucket.create(key('made/once/link'), bytesOf('second'), wait)).toBe(false)
+      expect(await read()).toBe('first')
+      await bucket.write(key('made/once/link'), bytesOf('written'), wait)
+      expect(await bucket.create(key('made/once/link'), bytesOf('third'), wait)).toBe(false)
+      expect(await read()).toBe('written')
+      await bucket.remove(key('made/once/link'), wait)
+      expect(await bucket.create(key('made/once/link'), bytesOf('again'), wait)).toBe(true)
+      expect(await read()).toBe('again')
+    })
+
+    test('of many that create one key one does, and its object is there', async () => {
+      const bucket = await make()
+      const texts = Array.from({ length: 20 }, (_, at) => `writer ${at}`)
+      const created = await Promise.all(texts.map((text) => bucket.create(key('raced/new/link'), bytesOf(text), wait)))
+      const winners = texts.filter((_, at) => created[at])
+      expect(winners).toHaveLength(1)
+      expect(new TextDecoder().decode(await bucket.read(key('raced/new/link'), 100, wait))).toBe(winners[0])
+    })
+
+    test('who waits no longer creates nothing', async () => {
+      const bucket = await make()
+      const gone = { signal: AbortSignal.abort(new Error('the client left')) }
+      await expect(bucket.create(key('left'), bytesOf('x'), gone)).rejects.toThrow('the client left')
+      expect(await bucket.head(key('left'), wait)).toBeUndefined()
+    })
+
     test('nothing of the writing shows in a listing', async () => {
       const bucket = await make()
       await bucket.write(key('a'), bytesOf('x'), wait)
+      await bucket.create(key('a'), bytesOf('y'), wait)
       expect(await collect(bucket.list('' as KeyPrefix, '', wait))).toEqual([{ path: 'a', kind: 'object' }])
     })
   })

@@ -1,15 +1,17 @@
-// The contracts of the bucket and of staging on S3 servers: Miniflare's R2, and those that the environment names.
+// The contracts of the bucket, of accounts in it and of staging on S3 servers: Miniflare's R2, and those that the environment names.
 
 import { PutObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { createBucketRecords } from '../../origin/accounts/bucket-records.ts'
 import { connectS3, type S3Connection } from '../../origin/bucket/s3-connection.ts'
 import { probeConditionalWrites } from '../../origin/bucket/s3-conditions.ts'
 import { createS3Bucket } from '../../origin/bucket/s3-bucket.ts'
 import { systemClock, systemRandom } from '../../origin/process/system-ports.ts'
-import type { KeyPrefix } from '../../shared/layout/keys.ts'
+import type { Key, KeyPrefix } from '../../shared/layout/keys.ts'
 import { minio, miniflareS3, type S3Server, versitygw } from '../support/bucket/s3-servers.ts'
 import { createS3Uploads } from '../../origin/upload/s3-uploads.ts'
 import { bucketReaderContract, bucketWriterContract } from './bucket.contract.ts'
+import { recordsContract } from './records.contract.ts'
 import { uploadsContract } from './uploads.contract.ts'
 
 // Thousands of requests, to servers that take some ten milliseconds for each.
@@ -54,6 +56,11 @@ describe.each([miniflareS3, versitygw, minio])('$name', (kind) => {
 
     bucketWriterContract(name, async () => createS3Bucket(connect()))
 
+    recordsContract(name, async () => {
+      const s3 = connect()
+      return () => createBucketRecords(createS3Bucket(s3), 'a-secret-of-all-origins-of-the-test')
+    })
+
     uploadsContract(
       name,
       async () => {
@@ -65,6 +72,13 @@ describe.each([miniflareS3, versitygw, minio])('$name', (kind) => {
       },
       timeStepMs,
     )
+
+    test('where conditions are not to be relied on, what is there is not created again', async () => {
+      const bucket = createS3Bucket(connect(), { conditional: false })
+      const create = (text: string) => bucket.create('some/link' as Key, new TextEncoder().encode(text), wait)
+      expect([await create('first'), await create('second')]).toEqual([true, false])
+      expect(await bucket.head('some/link' as Key, wait)).toBe('first'.length)
+    })
 
     test('the server honours conditions of writes', async () => {
       const s3 = connect()

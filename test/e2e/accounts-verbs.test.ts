@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createFolderRecords } from '../../origin/accounts/folder-records.ts'
 import { ConfigError } from '../../origin/config/config-error.ts'
 import { openAccounts } from '../../origin/process/accounts.ts'
 import { load } from '../unit/config-sources.ts'
@@ -27,6 +28,7 @@ const accountsOf = async (htpasswd?: string) =>
     await load({
       options: { 'data-dir': folder.path, ...(htpasswd === undefined ? {} : { 'access-htpasswd': htpasswd }) },
     }),
+    createFolderRecords(join(folder.path, 'accounts')),
     silentLog,
   )
 interface Listed {

@@ -2,6 +2,8 @@
 
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createFolderRecords } from '../../origin/accounts/folder-records.ts'
+import { unhurried } from '../../shared/ports/unhurried.ts'
 import { randomKey } from '../../origin/accounts/random-key.ts'
 import { createUploadCapabilities } from '../../shared/auth/upload-capability.ts'
 import type { RepositoryName } from '../../shared/protocol/names.ts'
@@ -152,7 +154,7 @@ describe('refused, and nothing is changed:', () => {
 
   beforeAll(async () => {
     url = await startUpload(faces.url('edge on Node'), name, alice)
-    const key = await randomKey(join(faces.dataFolder, 'accounts', 'upload-key'))
+    const key = await randomKey(createFolderRecords(join(faces.dataFolder, 'accounts')), 'upload-key', unhurried)
     const ownId = url.pathname.split('/').at(-1) ?? ''
     forgery = async ({ name: other = name, id = ownId, user = 'alice', ageMs = 0 } = {}) => {
       const clock = createFakeClock(Date.now() - ageMs)

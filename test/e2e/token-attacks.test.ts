@@ -2,7 +2,9 @@
 
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { openTokenFolder } from '../../origin/accounts/token-folder.ts'
+import { createFolderRecords } from '../../origin/accounts/folder-records.ts'
+import { openTokens } from '../../origin/accounts/token-store.ts'
+import { unhurried } from '../../shared/ports/unhurried.ts'
 import type { Right } from '../../shared/protocol/rights.ts'
 import { faceNames, type Faces, startFaces } from '../support/faces/faces.ts'
 import { claimsFor, forgedTokens, ownKey, signed } from '../support/access/forged-tokens.ts'
@@ -123,7 +125,10 @@ describe.each(faceNames)('at the %s', (face) => {
         body: new URLSearchParams({ grant_type: 'refresh_token', refresh_token: refresh }),
       })
     expect((await renew()).status).toBe(200)
-    await openTokenFolder(join(faces.dataFolder, 'accounts', 'tokens')).remove(made.split('_')[1] ?? '')
+    await openTokens(createFolderRecords(join(faces.dataFolder, 'accounts'))).remove(
+      made.split('_')[1] ?? '',
+      unhurried,
+    )
     expect((await renew()).status).toBe(401)
     expect((await fetch(`${base}/token`, { headers: basic('reader', made) })).status).toBe(401)
   })

@@ -69,6 +69,7 @@ const calls: Record<string, { run: (bucket: Bucket, wait: Wait) => Promise<unkno
     well: [key],
   },
   write: { run: (bucket, wait) => bucket.write(key, new TextEncoder().encode('new'), wait), well: undefined },
+  create: { run: (bucket, wait) => bucket.create(key, new TextEncoder().encode('new'), wait), well: false },
   remove: { run: (bucket, wait) => bucket.remove(key, wait), well: undefined },
 }
 const names = Object.keys(calls)

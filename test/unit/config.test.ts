@@ -14,6 +14,7 @@ const samples: Readonly<Record<string, readonly [string, string]>> = {
   'access.anonymous': ['pull', 'push'],
   'origin.listen': ['127.0.0.1:1', '127.0.0.1:2'],
   'origin.public_url': ['https://one.example.com', 'http://two.example.com:8080'],
+  'origin.key': ['one-key-of-thirty-two-characters-1', 'another-key-of-thirty-two-character-2'],
   'origin.metrics_listen': ['127.0.0.1:7', '127.0.0.1:8'],
   'bucket.metrics_listen': ['127.0.0.1:9', '127.0.0.1:10'],
   'edge.metrics_listen': ['127.0.0.1:11', '127.0.0.1:12'],

@@ -23,6 +23,11 @@ function registry() {
   const writes = Promise.withResolvers<void>()
   let begun = 0
   /** Links of tags are written only when they are let go, whoever waits. */
+  const hold = async (key: string) => {
+    if (!key.endsWith('/current/link')) return
+    held.push(key)
+    await writes.promise
+  }
   const bucket: Bucket = {
     ...plain,
     head(key, wait) {
@@ -30,14 +35,16 @@ function registry() {
       return plain.head(key, wait)
     },
     async write(key, bytes, wait) {
-      if (key.endsWith('/current/link')) {
-        held.push(key)
-        await writes.promise
-      }
+      await hold(key)
       await plain.write(key, bytes, wait)
     },
+    async create(key, bytes, wait) {
+      await hold(key)
+      return plain.create(key, bytes, wait)
+    },
   }
-  const rules: PushRules = { allowSparse: false, immutable: createImmutableTags(['team/**:v*']) }
+  const origin = (): PushRules => ({ allowSparse: false, immutable: createImmutableTags(['team/**:v*']) })
+  const rules = origin()
   return {
     bucket,
     rules,
@@ -49,10 +56,12 @@ function registry() {
     },
     letGo: () => writes.resolve(),
     digestOf: (seed: string) => digestOf(contentOf(seed), 'sha256'),
-    push: (seed: string, of = v1, signal = unhurried.signal) => {
+    /** The rules of another process on the bucket. */
+    origin,
+    push: (seed: string, of = v1, signal = unhurried.signal, by = rules) => {
       const bytes = contentOf(seed)
       const reference = { kind: 'tag', tag: of } as const
-      return pushManifest(bucket, { name, reference, bytes, contentType: undefined, tags: [] }, rules, { signal })
+      return pushManifest(bucket, { name, reference, bytes, contentType: undefined, tags: [] }, by, { signal })
     },
   }
 }
@@ -72,6 +81,26 @@ test('of two first pushes at once the first stays, and the second is refused', a
   const [taken, refused] = outcomes.sort((one, other) => (one.status < other.status ? -1 : 1))
   expect(refused).toMatchObject({ reason: { code: 'DENIED', detail: expect.stringContaining('immutable') } })
   expect(taken).toMatchObject({ value: { digest: await readTag(bucket, name, v1, unhurried) } })
+})
+
+test('of two first pushes at once at two origins one sets the tag, and the other is refused', async () => {
+  const { push, begun, held, letGo, bucket, origin } = registry()
+  const both = Promise.allSettled([push('one'), push('two', v1, unhurried.signal, origin())])
+  await begun(2)
+  expect(held).toHaveLength(2)
+  letGo()
+  const [taken, refused] = (await both).sort((one, other) => (one.status < other.status ? -1 : 1))
+  expect(refused).toMatchObject({ reason: { code: 'DENIED', detail: expect.stringContaining('immutable') } })
+  expect(taken).toMatchObject({ value: { digest: await readTag(bucket, name, v1, unhurried) } })
+})
+
+test('the same one at two origins at once is taken twice', async () => {
+  const { push, begun, letGo, origin } = registry()
+  const both = [push('one'), push('one', v1, unhurried.signal, origin())]
+  await begun(2)
+  letGo()
+  const [one, two] = await Promise.all(both)
+  expect(one).toEqual(two)
 })
 
 test('the same one twice at once is taken twice', async () => {

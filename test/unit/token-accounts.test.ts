@@ -4,7 +4,8 @@ import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promi
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createTokenAccounts } from '../../origin/accounts/token-accounts.ts'
-import { type CreatedToken, openTokenFolder, type TokenFolder } from '../../origin/accounts/token-folder.ts'
+import { createFolderRecords } from '../../origin/accounts/folder-records.ts'
+import { type CreatedToken, openTokens, type TokenStore } from '../../origin/accounts/token-store.ts'
 import { formatTokenText, newTokenText, parseTokenText } from '../../origin/accounts/token-text.ts'
 import type { Accounts } from '../../shared/ports/accounts.ts'
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
@@ -17,7 +18,7 @@ const hourMs = 3600_000
 
 let temporary: { path: string; remove: () => Promise<void> }
 let folder: string
-let tokens: TokenFolder
+let tokens: TokenStore
 let clock: FakeClock
 let log: RecordingLog
 let accounts: Accounts
@@ -25,7 +26,7 @@ let accounts: Accounts
 beforeEach(async () => {
   temporary = await temporaryFolder()
   folder = join(temporary.path, 'accounts', 'tokens')
-  tokens = openTokenFolder(folder)
+  tokens = openTokens(createFolderRecords(dirname(folder)))
   clock = createFakeClock()
   log = createRecordingLog()
   accounts = createTokenAccounts({ tokens, clock, log })
@@ -34,7 +35,7 @@ afterEach(() => temporary.remove())
 
 const permissions = async (path: string) => (await stat(path)).mode & 0o777
 const create = (more: { expires?: Date; user?: string } = {}): Promise<CreatedToken> =>
-  tokens.create({ user: 'alice', created: new Date(clock.now()), ...more })
+  tokens.create({ user: 'alice', created: new Date(clock.now()), ...more }, wait)
 const fileOf = ({ token }: CreatedToken) => join(folder, `${token.id}.json`)
 const signIn = (made: CreatedToken, at = accounts) => at.authenticate(made.token.user, made.text, wait)
 
@@ -52,7 +53,7 @@ describe('a token', () => {
 
   test('has the limits that it was made with', async () => {
     const limits = [{ repositories: 'team/**', rights: ['pull', 'push'] as const }]
-    const made = await tokens.create({ user: 'alice', name: 'ci', limits, created: new Date(clock.now()) })
+    const made = await tokens.create({ user: 'alice', name: 'ci', limits, created: new Date(clock.now()) }, wait)
     const account = { user: 'alice', credential: `token:${made.token.id}`, limits }
     expect(await signIn(made)).toEqual(account)
     expect(await accounts.find('alice', account.credential, wait)).toEqual(account)
@@ -73,8 +74,8 @@ describe('a token', () => {
   test('that was revoked is gone, once', async () => {
     const made = await create()
     await signIn(made)
-    expect(await tokens.remove(made.token.id)).toBe(true)
-    expect(await tokens.remove(made.token.id)).toBe(false)
+    expect(await tokens.remove(made.token.id, wait)).toBe(true)
+    expect(await tokens.remove(made.token.id, wait)).toBe(false)
     expect(await signIn(made)).toBeUndefined()
     expect(await readdir(folder)).toEqual([])
   })
@@ -92,7 +93,7 @@ describe('a token', () => {
 
   test('is one for each of many that are made at once', async () => {
     const made = await Promise.all(Array.from({ length: 50 }, () => create()))
-    expect((await tokens.ids()).toSorted()).toEqual(made.map(({ token }) => token.id).toSorted())
+    expect((await tokens.ids(wait)).toSorted()).toEqual(made.map(({ token }) => token.id).toSorted())
     expect((await readdir(folder)).length).toBe(50)
     for (const each of made) expect(await signIn(each)).toMatchObject({ credential: `token:${each.token.id}` })
   })
@@ -106,10 +107,10 @@ describe('an id that leads elsewhere', () => {
       const outside = join(folder, `${id}.json`)
       await mkdir(dirname(outside), { recursive: true })
       await cp(fileOf(made), outside)
-      expect(await tokens.read(id)).toBeUndefined()
-      expect(await tokens.remove(id)).toBe(false)
-      expect(await tokens.lastUsed(id)).toBeUndefined()
-      await tokens.recordUse(id, new Date())
+      expect(await tokens.read(id, wait)).toBeUndefined()
+      expect(await tokens.remove(id, wait)).toBe(false)
+      expect(await tokens.lastUsed(id, wait)).toBeUndefined()
+      await tokens.recordUse(id, new Date(), wait)
       expect(await accounts.find('alice', `token:${id}`, wait)).toBeUndefined()
       expect((await stat(outside)).isFile()).toBe(true)
     },
@@ -139,7 +140,7 @@ describe('a damaged file', () => {
     expect(await accounts.find('alice', `token:${made.token.id}`, wait)).toBeUndefined()
     expect(log.lines).toMatchObject(['error', 'error'].map((level) => ({ level, fields: { id: made.token.id } })))
     expect(String(log.lines[0]?.error)).toContain(`${fileOf(made)} is damaged`)
-    expect(await tokens.remove(made.token.id)).toBe(true)
+    expect(await tokens.remove(made.token.id, wait)).toBe(true)
   })
 
   test('that cannot be read is a failure, not a refusal', async () => {
@@ -153,7 +154,7 @@ describe('a damaged file', () => {
 })
 
 describe('the last use', () => {
-  const usedAt = async (made: CreatedToken) => (await tokens.lastUsed(made.token.id))?.getTime()
+  const usedAt = async (made: CreatedToken) => (await tokens.lastUsed(made.token.id, wait))?.getTime()
 
   test('is unknown at first, and then recorded once an hour', async () => {
     const made = await create()
@@ -179,8 +180,8 @@ describe('the last use', () => {
 
   test('does not bring a token back that was revoked meanwhile', async () => {
     const made = await create()
-    await tokens.remove(made.token.id)
-    await tokens.recordUse(made.token.id, new Date())
+    await tokens.remove(made.token.id, wait)
+    await tokens.recordUse(made.token.id, new Date(), wait)
     expect(await readdir(folder)).toEqual([])
   })
 
@@ -193,10 +194,10 @@ describe('the last use', () => {
 
   test('that cannot be recorded keeps nobody out, and is told once an hour', async (context) => {
     const made = await create()
-    const readOnly = await readOnlyFolder(folder, join(temporary.path, 'read-only'))
+    const readOnly = await readOnlyFolder(dirname(folder), join(temporary.path, 'read-only'))
     if (readOnly === undefined) return context.skip('root may not mount here')
     try {
-      const there = createTokenAccounts({ tokens: openTokenFolder(readOnly.path), clock, log })
+      const there = createTokenAccounts({ tokens: openTokens(createFolderRecords(readOnly.path)), clock, log })
       for (let time = 0; time < 2; time++) expect(await signIn(made, there)).toMatchObject({ user: 'alice' })
       expect(log.lines).toMatchObject([{ level: 'warn', fields: { id: made.token.id } }])
     } finally {
@@ -206,15 +207,15 @@ describe('the last use', () => {
 })
 
 test('a folder that is not there has no tokens', async () => {
-  expect(await tokens.ids()).toEqual([])
+  expect(await tokens.ids(wait)).toEqual([])
   const { id, secret } = newTokenText()
   expect(await accounts.authenticate('alice', formatTokenText({ id, secret }), wait)).toBeUndefined()
-  expect(await tokens.remove(id)).toBe(false)
+  expect(await tokens.remove(id, wait)).toBe(false)
 })
 
 test('other files in the folder are none', async () => {
   const made = await create()
   for (const name of ['README.json', `${made.token.id}.json.0123456789abcdef`, '.json', `${made.token.id}.used`])
     await writeFile(join(folder, name), 'x')
-  expect(await tokens.ids()).toEqual([made.token.id])
+  expect(await tokens.ids(wait)).toEqual([made.token.id])
 })

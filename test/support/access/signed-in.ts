@@ -1,7 +1,9 @@
 // Users of a registry, each with a personal access token, and what the rules give them.
 
 import { join } from 'node:path'
-import { openTokenFolder } from '../../../origin/accounts/token-folder.ts'
+import { createFolderRecords } from '../../../origin/accounts/folder-records.ts'
+import { openTokens } from '../../../origin/accounts/token-store.ts'
+import { unhurried } from '../../../shared/ports/unhurried.ts'
 import type { TokenLimit } from '../../../shared/ports/accounts.ts'
 import { type Face, type Faces, startFaces } from '../faces/faces.ts'
 import { pushImage, type SmallImage } from '../http-client.ts'
@@ -25,8 +27,8 @@ export async function makePersonalToken(
   user: string,
   limits?: readonly TokenLimit[],
 ): Promise<string> {
-  const folder = openTokenFolder(join(dataFolder, 'accounts', 'tokens'))
-  return (await folder.create({ user, created: new Date(), limits })).text
+  const tokens = openTokens(createFolderRecords(join(dataFolder, 'accounts')))
+  return (await tokens.create({ user, created: new Date(), limits }, unhurried)).text
 }
 
 export function basic(user: string, secret: string): { readonly Authorization: string } {

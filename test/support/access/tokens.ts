@@ -1,6 +1,7 @@
 // A token service with its keys in a folder, its users in memory, and edges that read the keys from a bucket in memory.
 
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { createFolderRecords } from '../../../origin/accounts/folder-records.ts'
 import { openTokenKeys, rotateTokenKey } from '../../../origin/accounts/token-keys.ts'
 import { systemRandom } from '../../../origin/process/system-ports.ts'
 import type { AccessRules } from '../../../shared/auth/access.ts'
@@ -43,7 +44,8 @@ export async function tokenWorld(parts: {
   const folder = await temporaryFolder()
   const file = join(folder.path, 'accounts', 'token-key.json')
   const wait: Wait = { signal: new AbortController().signal }
-  const keys = await openTokenKeys(file, clock)
+  const records = createFolderRecords(dirname(file))
+  const keys = await openTokenKeys(records, clock, wait)
   await publishAccess(bucket, { rules, loopback: false, keys: [...(await keys.published())] }, wait)
   const verifier = createTokenVerifier({ keys, service, clock })
   const signer = createTokenSigner({ current: () => keys.current(), service, clock })
@@ -75,7 +77,7 @@ export async function tokenWorld(parts: {
       return issued
     },
     rotate: (isLost: boolean) =>
-      rotateTokenKey(file, clock, isLost, (published) => publishKeys(bucket, published, wait)),
+      rotateTokenKey(records, clock, isLost, (published) => publishKeys(bucket, published, wait), wait),
     remove: folder.remove,
   }
 }

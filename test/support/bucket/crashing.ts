@@ -51,6 +51,7 @@ export function crashing(bucket: Bucket, uploads: Uploads, crashAt: number | und
       open: (...args) => read(() => bucket.open(...args)),
       list: (...args) => bucket.list(...args),
       remove: (key, ...rest) => step(`remove ${key}`, () => bucket.remove(key, ...rest)),
+      create: (key, ...rest) => step(`create ${key}`, () => bucket.create(key, ...rest)),
       write: (key, ...rest) => step(`write ${key}`, () => bucket.write(key, ...rest)),
     },
     uploads: {

@@ -7,9 +7,10 @@ import { systemRandom } from '../../../origin/process/system-ports.ts'
 import { createFsUploads } from '../../../origin/upload/fs-uploads.ts'
 import { nodeHasher } from '../../../origin/upload/node-hasher.ts'
 import type { Bucket } from '../../../shared/ports/bucket.ts'
+import type { Repeating } from '../../../shared/ports/repeat.ts'
 import type { Uploads } from '../../../shared/ports/uploads.ts'
 import { createPushBlob, type PushBlob } from '../../../shared/registry/push-blob.ts'
-import { startUploadExpiry, type UploadExpiry } from '../../../shared/registry/upload-expiry.ts'
+import { startUploadExpiry } from '../../../shared/registry/upload-expiry.ts'
 import { createFakeClock, type FakeClock } from '../fake-clock.ts'
 import { createRecordingLog, type RecordingLog } from '../recording-log.ts'
 import { eventually, temporaryFolder } from '../stack.ts'
@@ -34,7 +35,7 @@ export interface ExpiringUploads {
   /** As an origin has it that starts on the folder. */
   readonly origin: (uploads?: Uploads, bucket?: Bucket) => Origin
   /** Begins to look for sessions that are older than a day. */
-  readonly expire: (origin: Origin) => UploadExpiry
+  readonly expire: (origin: Origin) => Repeating
   /** Fields of the line that a look ends with. */
   readonly looked: (times?: number, withinMs?: number) => Promise<Readonly<Record<string, unknown>>>
   readonly stop: () => Promise<void>
@@ -51,7 +52,7 @@ export async function startExpiringUploads(): Promise<ExpiringUploads> {
   const bucket = await createFsBucket({ folder, random: systemRandom })
   const clock = createFakeClock(Date.now())
   const log = createRecordingLog()
-  const running: UploadExpiry[] = []
+  const running: Repeating[] = []
   return {
     folder,
     sessionsFolder,

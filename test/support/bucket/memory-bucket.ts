@@ -40,6 +40,12 @@ export function createMemoryBucket(objects: Objects = new Map()): Bucket {
       signal.throwIfAborted()
       objects.delete(key)
     },
+    async create(key, bytes, { signal }) {
+      signal.throwIfAborted()
+      if (objects.has(key)) return false
+      objects.set(key, new Uint8Array(bytes))
+      return true
+    },
     async write(key, bytes, { signal }) {
       signal.throwIfAborted()
       objects.set(key, new Uint8Array(bytes))

@@ -12,8 +12,8 @@ interface Answer {
   readonly body: Buffer
 }
 
-/** What is done to a request. `pass` asks the server. */
-export type S3Fault = (outgoing: ServerResponse, pass: () => Promise<Answer>) => void | Promise<void>
+/** What is done to a request. `pass` asks the server; `call` is its method and URL. */
+export type S3Fault = (outgoing: ServerResponse, pass: () => Promise<Answer>, call: string) => void | Promise<void>
 
 /** @param said goes into the message */
 export const refuses =
@@ -60,6 +60,18 @@ export const stallsInTheBody: S3Fault = async (outgoing, pass) => {
   const { status, headers, body } = await pass()
   outgoing.writeHead(status, headers)
   outgoing.write(body.subarray(0, Math.floor(body.byteLength / 2)))
+}
+
+/** What R2 does: an object takes one write a second, and who comes too early is told so. */
+export function oneWriteASecond(): S3Fault {
+  const writtenMs = new Map<string, number>()
+  const refuse = refuses(429, 'TooManyRequests')
+  return async (outgoing, pass, call) => {
+    const nowMs = performance.now()
+    if (nowMs - (writtenMs.get(call) ?? Number.NEGATIVE_INFINITY) < 1000) return refuse(outgoing, pass, call)
+    writtenMs.set(call, nowMs)
+    send(outgoing, await pass())
+  }
 }
 
 /** Asks the server only once, and gives the same answer ever after. */
@@ -123,7 +135,7 @@ export async function startS3Proxy(target: S3Access): Promise<S3Proxy> {
     if (rule === undefined) return send(outgoing, await pass(incoming, call, body))
     rule.left -= 1
     calls.push(`${call} fault`)
-    await rule.fault(outgoing, () => pass(incoming, call, body))
+    await rule.fault(outgoing, () => pass(incoming, call, body), call)
   }
 
   const server = createServer((incoming, outgoing) => {

@@ -97,7 +97,7 @@ function program(
 /** Options of the command line for a registry on a server. */
 export function s3Settings({ endpoint, region, bucket, prefix, accessKeyId, secretAccessKey }: S3Access) {
   return {
-    'bucket-s3-url': `${endpoint ?? ''}/${bucket}`,
+    'bucket-s3-url': `${endpoint}/${bucket}`,
     ...(prefix ? { 'bucket-prefix': prefix.slice(0, -1) } : {}),
     'bucket-region': region,
     'bucket-access-key-id': accessKeyId,

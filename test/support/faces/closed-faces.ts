@@ -3,10 +3,12 @@
 
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createFolderRecords } from '../../../origin/accounts/folder-records.ts'
 import { hashPassword } from '../../../origin/accounts/password-hash.ts'
 import { openTokenKeys } from '../../../origin/accounts/token-keys.ts'
 import { defaultService } from '../../../shared/auth/access.ts'
 import { createTokenSigner, type TokenSigner } from '../../../shared/auth/token.ts'
+import { unhurried } from '../../../shared/ports/unhurried.ts'
 import { type Face, faceNames, type Faces, startFaces } from './faces.ts'
 import { createFakeClock } from '../fake-clock.ts'
 import { temporaryFolder } from '../stack.ts'
@@ -46,7 +48,7 @@ export async function startClosedFaces(settings: Readonly<Record<string, string>
     at: (face, name) => `${host(face)}/${name}:latest`,
     async signerAt(nowMs) {
       const clock = createFakeClock(nowMs)
-      const keys = await openTokenKeys(join(faces.dataFolder, 'accounts', 'token-key.json'), clock)
+      const keys = await openTokenKeys(createFolderRecords(join(faces.dataFolder, 'accounts')), clock, unhurried)
       return createTokenSigner({ current: () => keys.current(), service: defaultService, clock })
     },
     failures: () => faceNames.flatMap((face) => faces.log(face)).filter(({ status }) => Number(status) >= 500),

@@ -60,7 +60,7 @@ export async function startDistribution(place: string | S3Access): Promise<Distr
 /** What the drivers of Distribution and of its descendants are told of a bucket. */
 export function s3Parameters(access: S3Access): Readonly<Record<string, string | boolean>> {
   return {
-    regionendpoint: access.endpoint ?? '',
+    regionendpoint: access.endpoint,
     region: access.region,
     bucket: access.bucket,
     rootdirectory: access.prefix ?? '',

@@ -1,15 +1,12 @@
-// Personal access tokens on disk: a file each, named by the token's id, with a hash of its secret. Whoever shares the
-// folder sees a new token, and misses a revoked one, at once.
+// Personal access tokens: a record each, named by the token's id, with a hash of its secret. Whoever shares the records
+// sees a new token, and misses a revoked one, as soon as it reads them.
 
 import { createHash } from 'node:crypto'
-import { readdir, readFile, rm, stat, unlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import * as v from 'valibot'
 import { rights } from '../../shared/protocol/rights.ts'
 import type { TokenLimit } from '../../shared/ports/accounts.ts'
-import { parseJson } from '../../shared/protocol/json.ts'
-import { isMissing } from '../bucket/durable-folder.ts'
-import { syncFolder, writeNewFile } from './private-file.ts'
+import type { Wait } from '../../shared/ports/bucket.ts'
+import { type Records, SealedRecordError, tokensFolder } from './records.ts'
 import { formatTokenText, isTokenId, newTokenText } from './token-text.ts'
 
 const time = v.pipe(v.string(), v.isoTimestamp())
@@ -29,6 +26,8 @@ const tokenSchema = v.strictObject({
   secretSha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
 })
 
+const tokenInJson = v.pipe(v.string(), v.parseJson(), tokenSchema)
+
 export type Token = Readonly<v.InferOutput<typeof tokenSchema>>
 
 export interface NewToken {
@@ -45,42 +44,41 @@ export interface CreatedToken {
   readonly text: string
 }
 
-export interface TokenFolder {
+export interface TokenStore {
   /** When it resolves the token is there for good. */
-  create(token: NewToken): Promise<CreatedToken>
+  create(token: NewToken, wait: Wait): Promise<CreatedToken>
 
   /** @throws DamagedTokenError */
-  read(id: string): Promise<Token | undefined>
+  read(id: string, wait: Wait): Promise<Token | undefined>
 
-  /** Ids, in no order; some may be of damaged files. */
-  ids(): Promise<readonly string[]>
+  /** Ids, in no order; some may be of damaged records. */
+  ids(wait: Wait): Promise<readonly string[]>
 
   /** Also removes a damaged one. When it resolves the token is gone for good. @returns whether it was there */
-  remove(id: string): Promise<boolean>
+  remove(id: string, wait: Wait): Promise<boolean>
 
   /** When a token was last used, as far as that is known. */
-  lastUsed(id: string): Promise<Date | undefined>
+  lastUsed(id: string, wait: Wait): Promise<Date | undefined>
 
-  recordUse(id: string, at: Date): Promise<void>
+  recordUse(id: string, at: Date, wait: Wait): Promise<void>
 }
 
-/** A token's file that is none of ours, or of a version that we do not know. */
+/** A token's record that is none of ours, or of a version that we do not know. */
 export class DamagedTokenError extends Error {
   override readonly name = 'DamagedTokenError'
 
-  constructor(file: string) {
-    super(`${file} is damaged, or of a later version; its token is refused. mirrorball token revoke removes it`)
+  constructor(where: string) {
+    super(`${where} is damaged, or of a later version; its token is refused. mirrorball token revoke removes it`)
   }
 }
 
-/** @param folder need not be there; it is made with the first token */
-export function openTokenFolder(folder: string): TokenFolder {
-  const fileOf = (id: string) => join(folder, `${id}.json`)
+export function openTokens(records: Records): TokenStore {
+  const nameOf = (id: string) => `${tokensFolder}/${id}.json`
   /** Beside the token, not in it: a token that is written again for its use could come back after it was revoked. */
-  const useFileOf = (id: string) => join(folder, `${id}.used`)
+  const useNameOf = (id: string) => `${tokensFolder}/${id}.used`
 
   return {
-    async create({ user, name, limits, created, expires }) {
+    async create({ user, name, limits, created, expires }, wait) {
       for (;;) {
         const made = newTokenText()
         const token: Token = v.parse(tokenSchema, {
@@ -92,67 +90,58 @@ export function openTokenFolder(folder: string): TokenFolder {
           limits,
           secretSha256: hashOfSecret(made.secret).toString('hex'),
         })
-        if (await writeNewFile(fileOf(made.id), `${JSON.stringify(token, undefined, 2)}\n`))
+        if (await records.create(nameOf(made.id), `${JSON.stringify(token, undefined, 2)}\n`, wait))
           return { token, text: formatTokenText(made) }
       }
     },
 
-    async read(id) {
+    async read(id, wait) {
       if (!isTokenId(id)) return undefined
-      const file = fileOf(id)
-      let bytes
+      let text
       try {
-        bytes = await readFile(file)
+        text = await records.read(nameOf(id), wait)
       } catch (error) {
-        if (isMissing(error)) return undefined
-        throw error
+        throw error instanceof SealedRecordError ? damaged(id) : error
       }
-      const parsed = v.safeParse(tokenSchema, parseJson(bytes))
-      // A file under another token's name would stand for both.
-      if (!parsed.success || parsed.output.id !== id) throw new DamagedTokenError(file)
+      if (text === undefined) return undefined
+      const parsed = v.safeParse(tokenInJson, text)
+      // A record under another token's name would stand for both.
+      if (!parsed.success || parsed.output.id !== id) throw damaged(id)
       return parsed.output
     },
 
-    async ids() {
-      try {
-        const names = await readdir(folder)
-        return names.map((name) => /^(.*)\.json$/.exec(name)?.[1] ?? '').filter(isTokenId)
-      } catch (error) {
-        if (isMissing(error)) return []
-        throw error
-      }
+    async ids(wait) {
+      const names = await records.names(tokensFolder, wait)
+      return names.map((name) => /^(.*)\.json$/.exec(name)?.[1] ?? '').filter(isTokenId)
     },
 
-    async remove(id) {
-      if (!isTokenId(id)) return false
-      try {
-        await unlink(fileOf(id))
-      } catch (error) {
-        if (isMissing(error)) return false
-        throw error
-      }
-      await rm(useFileOf(id), { force: true })
-      await syncFolder(folder)
+    async remove(id, wait) {
+      if (!isTokenId(id) || !(await records.remove(nameOf(id), wait))) return false
+      await records.remove(useNameOf(id), wait)
       return true
     },
 
-    async lastUsed(id) {
+    async lastUsed(id, wait) {
       if (!isTokenId(id)) return undefined
       try {
-        const at = new Date((await readFile(useFileOf(id), 'utf8')).trim())
+        const at = new Date((await records.read(useNameOf(id), wait))?.trim() ?? '')
         return Number.isNaN(at.getTime()) ? undefined : at
       } catch (error) {
-        if (isMissing(error)) return undefined
+        if (error instanceof SealedRecordError) return undefined
         throw error
       }
     },
 
-    async recordUse(id, at) {
+    async recordUse(id, at, wait) {
       if (!isTokenId(id)) return
-      await writeFile(useFileOf(id), `${at.toISOString()}\n`, { mode: 0o600 })
+      await records.replace(useNameOf(id), `${at.toISOString()}\n`, wait)
       // Revoked meanwhile: who comes last removes what is left of it.
-      await stat(fileOf(id)).catch(() => rm(useFileOf(id), { force: true }))
+      if ((await records.read(nameOf(id), wait)) === undefined) await records.remove(useNameOf(id), wait)
     },
+  }
+
+  function damaged(id: string): DamagedTokenError {
+    return new DamagedTokenError(records.where(nameOf(id)))
   }
 }
 
