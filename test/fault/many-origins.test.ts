@@ -114,9 +114,11 @@ describeWith(['skopeo'], 'two origins behind a balancer,', () => {
     expect(balancer.broken()).toBeGreaterThan(0)
     expect(shared).toBeGreaterThan(pushes / 2)
 
-    for (const { url } of [...origins, edge])
+    const faces = [...origins, edge].map(async ({ url }) => {
       for (const [number, image] of made.entries())
         await expectWhole(url, number, image, outcomes[number] === undefined)
+    })
+    await Promise.all(faces)
   }, 600_000)
 
   async function expectWhole(base: string, number: number, image: TestImage, succeeded: boolean): Promise<void> {
