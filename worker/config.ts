@@ -1,7 +1,7 @@
 // What the worker is configured with: bindings and variables of wrangler.toml. All faults are reported at once.
 
 import * as v from 'valibot'
-import { flag, httpUrl, networks, originUrl, sharedSecret, wholeNumber } from '../shared/config/rules.ts'
+import { flag, httpUrl, keyFolder, networks, originUrl, sharedSecret, wholeNumber } from '../shared/config/rules.ts'
 import { logLevels } from '../shared/ports/log.ts'
 
 const text = v.pipe(v.string('must be a text'), v.minLength(1, 'must not be empty'))
@@ -12,6 +12,8 @@ const bindingsSchema = v.object({
   /** KV namespace for manifests. */
   MANIFESTS: v.optional(v.custom<KVNamespace>((value) => typeof value === 'object', 'must be a KV binding')),
   BUCKET_URL: v.optional(httpUrl),
+  /** Where in the bucket everything lies, if not at the top. */
+  BUCKET_PREFIX: v.optional(keyFolder),
   BUCKET_REGION: v.optional(text, 'auto'),
   BUCKET_ACCESS_KEY_ID: v.optional(text),
   BUCKET_SECRET_ACCESS_KEY: v.optional(text),

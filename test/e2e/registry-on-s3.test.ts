@@ -2,7 +2,7 @@
 
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { miniflareS3, minio, s3Settings, type S3Server, versitygw } from '../support/bucket/s3-servers.ts'
+import { miniflareS3, minio, type S3Server, s3Settings, versitygw } from '../support/bucket/s3-servers.ts'
 import { stackFaces } from '../support/faces/faces.ts'
 import { pushImage, rootIn } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
@@ -98,6 +98,10 @@ describe('what is half configured, or cannot work,', () => {
     await expect(startPart('origin', { 'bucket-s3-url': endpoint })).rejects.toThrow(
       /bucket\.access_key_id: must be set[\s\S]*bucket\.secret_access_key: must be set/,
     )
+  })
+
+  test('is a prefix without a bucket to have it in', async () => {
+    await expect(startPart('origin', { 'bucket-prefix': 'team' })).rejects.toThrow(/bucket\.s3_url: must be set/)
   })
 
   test('is a bucket process beside it', async () => {
