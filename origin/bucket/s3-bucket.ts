@@ -31,12 +31,7 @@ export function createS3Bucket(s3: S3Connection, { conditional = true }: { condi
     return undefined
   }
 
-  async function put(
-    key: Key,
-    bytes: Uint8Array,
-    condition: Readonly<Record<string, string>>,
-    wait: Wait,
-  ): Promise<void> {
+  async function put(key: Key, bytes: Uint8Array, condition: Record<string, string>, wait: Wait): Promise<void> {
     const headers = { ...contentFields(key), ...condition }
     await s3.ask(`PUT ${key}`, { method: 'PUT', key: s3.prefix + key, headers, body: bytes }, wait)
     s3.recent.wrote(key, bytes.byteLength)
