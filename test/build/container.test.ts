@@ -109,16 +109,8 @@ describeWith(neededForContainers, 'the image', () => {
   test('is the same from another clone, to the byte', async () => {
     const clone = join(folder, 'clone')
     await mkdir(clone)
-    for (const name of [
-      '.dockerignore',
-      'package.json',
-      'package-lock.json',
-      'LICENSE',
-      'bin',
-      'origin',
-      'shared',
-      'deploy',
-    ])
+    const taken = (await readFile(join(projectFolder, '.dockerignore'), 'utf8')).matchAll(/^!(.+)$/gm)
+    for (const name of ['.dockerignore', 'deploy', ...[...taken].map(([, name = '']) => name)])
       await cp(join(projectFolder, name), join(clone, name), { recursive: true })
 
     await buildFrom(clone, 'again')
