@@ -176,7 +176,7 @@ describeWith(neededForContainers, 'the image', () => {
     test('takes a push of a user at the edge and gives it to everybody, and to Kubo', async () => {
       const image = await makeImage(join(folder, 'image'), 'composed', [3_000_000, 100])
       const push = (...options: readonly string[]) =>
-        skopeo('copy', '--dest-tls-verify=false', ...options, `oci:${image.folder}:latest`, at)
+        skopeo('copy', '--preserve-digests', '--dest-tls-verify=false', ...options, `oci:${image.folder}:latest`, at)
 
       await expect(push()).rejects.toThrow(/unauthorized|authentication required|denied/)
       await push('--dest-creds=alice:alice-password')
