@@ -3,7 +3,7 @@
 
 import type { Agent } from 'node:http'
 import { S3Client, S3ServiceException } from '@aws-sdk/client-s3'
-import { type Clock, deadline } from '../../shared/ports/clock.ts'
+import { type Clock, deadline, pause } from '../../shared/ports/clock.ts'
 import type { Wait } from '../../shared/ports/bucket.ts'
 import { orAborted } from '../../shared/ports/or-aborted.ts'
 import { OciError, UpstreamError } from '../../shared/protocol/errors.ts'
@@ -220,14 +220,4 @@ function advice(where: string, status: number | undefined, code: string): string
     return `; check the key for ${where}, its rights to read, write, list and delete, and this machine's clock`
   if (status === 301 || code === 'PermanentRedirect') return `; ${where} is in another region`
   return ''
-}
-
-async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  const over = Promise.withResolvers<void>()
-  const cancel = clock.after(ms, over.resolve)
-  try {
-    await orAborted(signal, over.promise)
-  } finally {
-    cancel()
-  }
 }

@@ -74,6 +74,11 @@ export async function isPublished(bucket: BucketReader, document: AccessDocument
   return there !== undefined && new TextDecoder().decode(there) === textOf(document)
 }
 
+/** Whether two say the same of who may do what, whatever their keys. */
+export function haveSameRules(one: AccessDocument, other: AccessDocument): boolean {
+  return textOf({ ...one, keys: [] }) === textOf({ ...other, keys: [] })
+}
+
 /** Parsed before, so that the same is the same text, whoever made it. */
 function textOf(document: AccessDocument): string {
   return JSON.stringify(v.parse(documentSchema, { ...document, version: 1 } satisfies StoredDocument))

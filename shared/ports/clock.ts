@@ -1,6 +1,8 @@
 // Time, as a port: nothing in shared/ reads a clock or sets a timer of its own, so that all of it can be run under a
 // simulated one.
 
+import { orAborted } from './or-aborted.ts'
+
 export interface Clock {
   /** Milliseconds since 1970-01-01T00:00Z. */
   now(): number
@@ -38,5 +40,16 @@ export function deadline(clock: Clock, ms: number, parent: AbortSignal | undefin
       cancel()
       parent?.removeEventListener('abort', onParentAbort)
     },
+  }
+}
+
+/** Lets `ms` milliseconds go by. Rejects with the signal's reason once it is aborted. */
+export async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  const over = Promise.withResolvers<void>()
+  const cancel = clock.after(ms, over.resolve)
+  try {
+    await orAborted(signal, over.promise)
+  } finally {
+    cancel()
   }
 }
