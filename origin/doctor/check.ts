@@ -89,11 +89,11 @@ async function within(
   }
 }
 
-/** What an error says, with what is behind it. */
+/** What an error says, with what is behind it, on one line. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const { message, cause } = error
   // One that was tried at several addresses has no message of its own.
-  const said = message === '' && 'code' in error ? String(error.code) : message
+  const said = (message === '' && 'code' in error ? String(error.code) : message).replace(/\s+/g, ' ').trim()
   return cause === undefined ? said : `${said}: ${reasonOf(cause)}`
 }

@@ -42,7 +42,7 @@ export function networkChecks(places: readonly Place[], clock: Clock): readonly 
             faults.push(`${names}: ${finding.fault}`)
             if (finding.mend !== undefined) advice.add(finding.mend)
           } else if ('ok' in finding) {
-            seen.push(`${names}: ${finding.ok}`)
+            seen.push(`${url}: ${finding.ok}`)
           }
         }
         if (faults.length > 0)

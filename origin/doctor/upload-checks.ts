@@ -24,7 +24,7 @@ export function uploadChecks({ edge, ask, publicUrl, readOnly, visitor }: Upload
       why: 'layers that are pushed by the edge go there, and every push fails',
       mend: 'set origin.public_url to an address at which clients everywhere reach this origin, and restart the origin; a proxy there must pass Host, path and query on as they came',
       needs: ['edge-origin'],
-      follows: ['bucket-write', 'tls', 'token-keys'],
+      follows: ['bucket-write', 'bucket-read', 'bucket-list', 'tls', 'token-keys'],
       async run(wait) {
         if (publicUrl === undefined) return { skipped: 'origin.public_url is not set; layers go through the edge' }
         if (readOnly !== undefined) return { skipped: readOnly }
