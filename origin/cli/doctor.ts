@@ -24,7 +24,7 @@ export default defineCommand({
       type: 'string',
       description: 'Where the origin is. Default: edge.origin_url, or origin.listen.',
     },
-    json: { type: 'boolean', description: 'Prints an array of JSON instead.' },
+    json: { type: 'boolean', description: 'Prints JSON instead, when all is looked at.' },
     ...optionArgs,
   },
   async run({ args }) {

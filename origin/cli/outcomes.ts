@@ -3,7 +3,7 @@
 import type { Outcome } from '../doctor/check.ts'
 
 /** What to print of an outcome: a line, and under a fault what it means and what to do. */
-export function outcomeLines(outcome: Outcome): string {
+function outcomeLines(outcome: Outcome): string {
   const { check, state } = outcome
   const line = (text: string) => `${(state === 'fault' ? 'FAULT' : state).padEnd(8)}${check.padEnd(19)}${text}\n`
   switch (state) {
@@ -17,23 +17,22 @@ export function outcomeLines(outcome: Outcome): string {
 }
 
 /** How many there are of each, on one line. */
-export function summaryLine(outcomes: readonly Outcome[]): string {
+function summaryLine(outcomes: readonly Outcome[]): string {
   const count = (state: Outcome['state']) => outcomes.filter((outcome) => outcome.state === state).length
   const faults = count('fault')
   return `${outcomes.length} checks: ${count('ok')} ok, ${faults === 0 ? 'no' : faults} fault${faults === 1 ? '' : 's'}, ${count('skipped')} skipped\n`
 }
 
 /**
- * Prints outcomes as they come, or all as an array of JSON; whoever runs this hears of faults by the exit code.
- * @returns all of them
+ * Prints outcomes as they come, or all at the end as JSON; whoever runs this hears of faults by the exit code.
+ * @param more what else stands in the JSON
  */
-export async function printOutcomes(outcomes: AsyncIterable<Outcome>, json: boolean): Promise<readonly Outcome[]> {
+export async function printOutcomes(outcomes: AsyncIterable<Outcome>, json: boolean, more: object = {}): Promise<void> {
   const all: Outcome[] = []
   for await (const outcome of outcomes) {
     all.push(outcome)
     if (!json) process.stdout.write(outcomeLines(outcome))
   }
-  process.stdout.write(json ? `${JSON.stringify(all, undefined, 2)}\n` : summaryLine(all))
+  process.stdout.write(json ? `${JSON.stringify({ checks: all, ...more }, undefined, 2)}\n` : summaryLine(all))
   if (all.some(({ state }) => state === 'fault')) process.exitCode = 1
-  return all
 }

@@ -47,7 +47,7 @@ afterAll(async () => {
 async function examine(dataFolder: string, options: Options) {
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])
   const { code, stdout, stderr } = await runVerb(dataFolder, 'doctor', '--json', ...args)
-  const outcomes = JSON.parse(stdout) as readonly Outcome[]
+  const { checks: outcomes } = JSON.parse(stdout) as { checks: readonly Outcome[] }
   const named = (state: Outcome['state']) => outcomes.filter((each) => each.state === state).map(({ check }) => check)
   return { code, stderr, outcomes, faults: outcomes.filter(({ state }) => state === 'fault'), named }
 }
