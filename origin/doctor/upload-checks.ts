@@ -1,7 +1,9 @@
 // Whether an upload that begins at the edge goes on at the origin's public host.
 
-import type { Ask } from './ask.ts'
-import { summaryOf } from './ask.ts'
+import { request } from 'node:http'
+import { request as requestByTls } from 'node:https'
+import type { Wait } from '../../shared/ports/bucket.ts'
+import { type Ask, summaryOf } from './ask.ts'
 import { type Check, reasonOf } from './check.ts'
 import type { Place } from './network-checks.ts'
 import { probeRepository } from './pull-checks.ts'
@@ -49,8 +51,15 @@ export function uploadChecks({ edge, ask, publicUrl, readOnly, visitor }: Upload
         }
         try {
           const state = await ask(location, wait)
-          if (state.status === 204) return { ok: `uploads go on at ${publicUrl}` }
-          return { fault: `${publicUrl} leads to something that does not know the upload: ${summaryOf(state)}` }
+          if (state.status !== 204)
+            return { fault: `${publicUrl} leads to something that does not know the upload: ${summaryOf(state)}` }
+          const status = await statusOfLarge(location, wait)
+          if (status !== undefined)
+            return {
+              fault: `${publicUrl} answers a layer of 1 GiB with ${status} before any of it came`,
+              mend: 'let no proxy at origin.public_url limit bodies (nginx: client_max_body_size 0; on Cloudflare: DNS only)',
+            }
+          return { ok: `uploads go on at ${publicUrl}` }
         } catch (error) {
           return { fault: `${publicUrl} does not lead to the origin: ${reasonOf(error)}` }
         } finally {
@@ -61,4 +70,24 @@ export function uploadChecks({ edge, ask, publicUrl, readOnly, visitor }: Upload
       },
     },
   ]
+}
+
+/** Bytes; more than platforms with a limit take. */
+const largeBytes = 1024 ** 3
+
+/** The status by which a large body is refused at once; undefined: it is asked for. None of it is sent. */
+async function statusOfLarge(url: string, { signal }: Wait): Promise<number | undefined> {
+  const said = Promise.withResolvers<number | undefined>()
+  const headers = { Expect: '100-continue', 'Content-Length': largeBytes, 'Content-Type': 'application/octet-stream' }
+  const send = url.startsWith('https:') ? requestByTls : request
+  const outgoing = send(url, { method: 'PATCH', headers, signal })
+  outgoing.once('continue', () => said.resolve(undefined))
+  outgoing.once('response', ({ statusCode }) => said.resolve(statusCode))
+  outgoing.on('error', said.reject)
+  outgoing.flushHeaders()
+  try {
+    return await said.promise
+  } finally {
+    outgoing.destroy()
+  }
 }

@@ -97,6 +97,39 @@ describe('a deployment that is well', () => {
     expect(named('skipped')).toEqual(['token-keys', 'public-uploads'])
   })
 
+  test('where everybody signs in', async () => {
+    const closed = { 'access-anonymous': 'none', 'access-users': 'push' }
+    const stack = await startStack('node', undefined, closed)
+    const { faults, named } = await examine(stack.dataFolder, { ...addresses(stack), ...closed })
+    await stack.stop()
+    expect(faults).toEqual([])
+    expect(named('skipped')).toEqual(['bucket-conditions', 'public-uploads'])
+  })
+
+  test('is looked at from another machine too, where no keys are made for it', async () => {
+    const users = { 'access-anonymous': 'pull', 'access-users': 'push' }
+    const stack = await startStack('node', undefined, users)
+    const elsewhere = await temporaryFolder()
+    const folder = { 'bucket-folder': join(stack.dataFolder, 'bucket') }
+    const { faults, outcomes } = await examine(elsewhere.path, { ...addresses(stack), ...users, ...folder })
+    const made = await readdir(elsewhere.path)
+    await stack.stop()
+    await elsewhere.remove()
+    expect(faults).toEqual([])
+    expect(made).toEqual([])
+    const why = expect.stringContaining('run this where the data folder of the origin is') as string
+    expect(outcomes).toContainEqual({ check: 'token-keys', state: 'skipped', why })
+  })
+
+  test('and takes no writes is not written to', async () => {
+    const stack = await startStack('node')
+    const { faults, named } = await examine(stack.dataFolder, { ...addresses(stack), 'access-read-only': 'true' })
+    await stack.stop()
+    expect(faults).toEqual([])
+    expect(named('skipped')).toContain('bucket-write')
+    expect(named('ok')).toContain('bucket-closed')
+  })
+
   test('with TLS of its own, whose certificate does not name where it listens', async () => {
     const { certFile, keyFile } = await authority.issue('DNS:registry.example.com', 60)
     const tls = { 'http-tls-cert': certFile, 'http-tls-key': keyFile }
@@ -150,7 +183,9 @@ describe('a fault', () => {
     s3.mend()
     clientsS3.mend()
     publicHost.target = stack.originUrl
+    publicHost.mostBytes = Number.POSITIVE_INFINITY
     edgeFront.skewMs = 0
+    edgeFront.keepsAnswers = false
     await other?.stop()
     other = undefined
     // They remember for a second what they found.
@@ -240,6 +275,31 @@ describe('a fault', () => {
       () => clientsS3.fail(/^GET/, isPublic),
     ],
     ['a bucket with another time', 'clock', /NTP/, () => s3.fail(/./, isTenMinutesAhead)],
+    [
+      'a bucket that a newer version wrote',
+      'bucket-format',
+      /run the version that wrote/,
+      () => s3.fail(/ \/[^/]+\/mirrorball\/format/, holds('{"format":2}')),
+    ],
+    [
+      'a cache before the bucket that heeds no signature',
+      'signature',
+      /no cache/,
+      () => clientsS3.fail(/X-Amz-Signature=0{8}/, isPublic),
+    ],
+    ['a cache before the edge', 'edge-fresh', /Cache-Control/, () => void (edgeFront.keepsAnswers = true)],
+    [
+      'an edge with another secret of the key',
+      'edge-ready',
+      /a bucket that it can read/,
+      () => startOtherEdge({ 'bucket-secret-access-key': 'not-the-secret-of-this-key' }),
+    ],
+    [
+      'an edge in front of another bucket',
+      'edge-blob',
+      /the bucket that the origin writes/,
+      () => startEdgeElsewhere(),
+    ],
     ['an edge with another time', 'clock', /NTP/, () => void (edgeFront.skewMs = -600_000)],
     ['redirects that lead nowhere', 'redirect', /set bucket\.url/, () => clientsS3.fail(/./, hangsUp)],
     [
@@ -295,6 +355,12 @@ describe('a fault', () => {
       () => void (publicHost.target = undefined),
     ],
     [
+      'a public host that limits bodies',
+      'public-uploads',
+      /limit bodies/,
+      () => void (publicHost.mostBytes = 100 * 1024 * 1024),
+    ],
+    [
       'a public host that the origin does not know yet',
       'public-uploads',
       /restart the origin/,
@@ -310,6 +376,12 @@ describe('a fault', () => {
     expect(code).toBe(1)
     expect(JSON.stringify(faults) + stderr).not.toContain(server.access.secretAccessKey)
   })
+
+  /** Its bucket has the same rules, and nothing else. */
+  function startEdgeElsewhere(): Promise<Options> {
+    clientsS3.fail(/\/repositories\//, refuses(404, 'NoSuchKey'))
+    return startOtherEdge({ 'bucket-s3-url': options['bucket-url'] ?? '' })
+  }
 
   /** As if another registry wrote to the same bucket. */
   async function publishAnotherKey(): Promise<void> {

@@ -2,7 +2,7 @@
 
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
-import { createServer, type RequestListener, request } from 'node:http'
+import { createServer, type OutgoingHttpHeaders, request, type RequestListener } from 'node:http'
 import { createServer as createTlsServer, type ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { IssuedCertificate } from './certificates.ts'
@@ -14,6 +14,10 @@ export interface Front {
   target: string | undefined
   /** By how many milliseconds the time is wrong that it says. */
   skewMs: number
+  /** Largest body that it takes, in bytes. */
+  mostBytes: number
+  /** Whether it gives an answer out again, whatever that says of it. */
+  keepsAnswers: boolean
   stop(): Promise<void>
 }
 
@@ -23,7 +27,17 @@ export async function startFront(
   certificate?: IssuedCertificate,
   options: ServerOptions = {},
 ): Promise<Front> {
+  const kept = new Map<string, OutgoingHttpHeaders>()
   const handle: RequestListener = (incoming, outgoing) => {
+    if (Number(incoming.headers['content-length'] ?? 0) > front.mostBytes) {
+      outgoing.writeHead(413).end()
+      return
+    }
+    const known = kept.get(incoming.url ?? '')
+    if (known !== undefined && front.keepsAnswers) {
+      outgoing.writeHead(200, known).end()
+      return
+    }
     if (front.target === undefined) {
       outgoing.writeHead(404, { 'Content-Type': 'text/plain' }).end('nothing here')
       return
@@ -36,7 +50,12 @@ export async function startFront(
       const said = new Date(Date.parse(date) + front.skewMs).toUTCString()
       outgoing.writeHead(answer.statusCode ?? 500, { ...rest, date: said })
       answer.pipe(outgoing)
+      // A manifest's headers are all that is looked at.
+      if (front.keepsAnswers && path?.includes('/manifests/probe') === true)
+        kept.set(path, { ...rest, 'content-length': 0 })
     })
+    // Before any of the body is asked for.
+    onward.on('continue', () => outgoing.writeContinue())
     onward.on('error', () => outgoing.destroy())
     incoming.pipe(onward)
   }
@@ -44,6 +63,7 @@ export async function startFront(
     certificate === undefined
       ? createServer(handle)
       : createTlsServer({ cert: certificate.cert, key: await readFile(certificate.keyFile), ...options }, handle)
+  server.on('checkContinue', handle)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
@@ -51,6 +71,8 @@ export async function startFront(
     url: `${certificate === undefined ? 'http' : 'https'}://localhost:${port}`,
     target,
     skewMs: 0,
+    mostBytes: Number.POSITIVE_INFINITY,
+    keepsAnswers: false,
     async stop() {
       server.closeAllConnections()
       server.close()
