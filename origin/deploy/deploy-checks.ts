@@ -160,7 +160,7 @@ function bucket(file: WranglerFile, { s3Url, bucketUrl }: OriginSide): Finding {
     }
   if (binding === undefined)
     return textOf(file, 'BUCKET_URL') === undefined
-      ? { fault: 'neither a binding BUCKET nor BUCKET_URL is there', mend: 'bind the R2 bucket, or set BUCKET_URL' }
+      ? { skipped: 'there is none' }
       : { ok: 'read over HTTP, at BUCKET_URL' }
   const r2 = s3Url === undefined ? undefined : r2Bucket(s3Url)
   if (r2 === undefined)
