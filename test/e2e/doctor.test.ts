@@ -3,7 +3,12 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { connectS3 } from '../../origin/bucket/s3-connection.ts'
+import { listPages } from '../../origin/bucket/s3-listing.ts'
 import type { Outcome } from '../../origin/doctor/check.ts'
+import { systemClock } from '../../origin/process/system-ports.ts'
+import { accessKey, formatKey } from '../../shared/layout/keys.ts'
+import { unhurried } from '../../shared/ports/unhurried.ts'
 import { type S3Proxy, refuses, startS3Proxy } from '../support/bucket/s3-proxy.ts'
 import {
   hangsUp,
@@ -14,6 +19,7 @@ import {
   isTenMinutesAhead,
 } from '../support/bucket/s3-faults.ts'
 import { miniflareS3, type S3Server } from '../support/bucket/s3-servers.ts'
+import { collect } from '../support/collect.ts'
 import { type Authority, createAuthority } from '../support/http/certificates.ts'
 import { type Front, startFront } from '../support/http/front.ts'
 import {
@@ -212,10 +218,13 @@ describe('a fault', () => {
     return { 'edge-url': front.url }
   }
 
-  test('is none where there is none', async () => {
+  test('is none where there is none, and nothing is left in the bucket', async () => {
     const { faults, named, code } = await examine(stack.dataFolder, options)
     expect(faults).toEqual([])
     expect([code, named('skipped')]).toEqual([0, []])
+    const connection = connectS3({ access: server.access, clock: systemClock, timeoutMs: 10_000 })
+    const pages = await collect(listPages(connection, '', { level: 'all' }, unhurried))
+    expect(pages.flatMap(({ objects }) => objects.map(({ key }) => key))).toEqual([accessKey, formatKey])
   })
 
   test('is none where the edge speaks TLS', async () => {

@@ -3,11 +3,11 @@
 import { describe, expect, test } from 'vitest'
 import { type Check, type Finding, reasonOf, runChecks } from '../../origin/doctor/check.ts'
 import { networkChecks } from '../../origin/doctor/network-checks.ts'
+import { unhurried } from '../../shared/ports/unhurried.ts'
 import { collect } from '../support/collect.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 
 const clock = createFakeClock()
-const patient = { signal: new AbortController().signal }
 
 function check(name: string, finding: Finding | Error, rest: Partial<Check> = {}): Check {
   const run = async () => {
@@ -18,7 +18,7 @@ function check(name: string, finding: Finding | Error, rest: Partial<Check> = {}
 }
 
 const outcomesOf = (...checks: readonly Check[]) =>
-  collect(runChecks(checks, { clock, timeoutMs: 1000, wait: patient }))
+  collect(runChecks(checks, { clock, timeoutMs: 1000, wait: unhurried }))
 
 const ok = { ok: 'well' }
 const fault = { fault: 'broken' }

@@ -7,6 +7,7 @@ import { deployChecks, type OriginSide, testedDate } from '../../origin/deploy/d
 import { deploySteps } from '../../origin/deploy/deploy-steps.ts'
 import { parseWranglerFile } from '../../origin/deploy/wrangler-file.ts'
 import { runChecks } from '../../origin/doctor/check.ts'
+import { unhurried } from '../../shared/ports/unhurried.ts'
 import { collect } from '../support/collect.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 import { projectFolder } from '../support/stack.ts'
@@ -57,8 +58,7 @@ async function look({ file: changes = [], origin = {}, bytes = 50_000 }: Trial) 
     bundleBytes: async () => bytes,
   })
   const clock = createFakeClock()
-  const wait = { signal: new AbortController().signal }
-  return collect(runChecks(checks, { clock, timeoutMs: 1000, wait }))
+  return collect(runChecks(checks, { clock, timeoutMs: 1000, wait: unhurried }))
 }
 
 test('a file that is right has no fault', async () => {
