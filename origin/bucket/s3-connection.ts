@@ -7,7 +7,7 @@ import { type Clock, deadline, pause } from '../../shared/ports/clock.ts'
 import type { Wait } from '../../shared/ports/bucket.ts'
 import { orAborted } from '../../shared/ports/or-aborted.ts'
 import { OciError, UpstreamError } from '../../shared/protocol/errors.ts'
-import { isLoopbackAddress } from '../../shared/protocol/ip-address.ts'
+import { isLoopbackUrl } from '../../shared/protocol/ip-address.ts'
 
 /** Where the bucket is, and whose key opens it. */
 export interface S3Access {
@@ -189,10 +189,7 @@ export function connectS3({ access, clock, timeoutMs }: S3Deps): S3Connection {
 }
 
 function isOpenRoad(endpoint: string | undefined): boolean {
-  if (endpoint === undefined) return false
-  const { protocol, hostname } = new URL(endpoint)
-  const isHere = hostname === 'localhost' || isLoopbackAddress(hostname.replace(/^\[|\]$/g, ''))
-  return protocol === 'http:' && !isHere
+  return endpoint !== undefined && new URL(endpoint).protocol === 'http:' && !isLoopbackUrl(endpoint)
 }
 
 /** What an error of the library says; undefined where it is none that a server or the network can cause. */

@@ -2,7 +2,7 @@
 
 import { basename, resolve } from 'node:path'
 import { readWorkerSettings, workerNames, workerSecrets } from '../../shared/config/worker-config.ts'
-import { isLoopbackAddress, parseNetwork } from '../../shared/protocol/ip-address.ts'
+import { isLoopbackUrl, parseNetwork } from '../../shared/protocol/ip-address.ts'
 import { nearestName } from '../config/suggest.ts'
 import type { Check, Finding } from '../doctor/check.ts'
 import { bucketBinding, hasNamespace, kvBinding, routesOf, textOf, type WranglerFile } from './wrangler-file.ts'
@@ -182,7 +182,7 @@ export function r2Bucket(s3Url: string): string | undefined {
 function bucketUrl(file: WranglerFile, origin: OriginSide): Finding {
   const url = textOf(file, 'BUCKET_URL')
   if (url === undefined) return { ok: 'not set: the worker sends blobs itself' }
-  if (isLocal(url))
+  if (isLoopbackUrl(url))
     return {
       fault: `${url} is reached from its own machine alone`,
       mend: 'set bucket.url, and BUCKET_URL to the same, to the bucket’s public address',
@@ -203,7 +203,7 @@ function originUrl(file: WranglerFile): Finding {
   if (!URL.canParse(url)) return { fault: 'ORIGIN_URL is not set' }
   const { hostname, protocol } = new URL(url)
   if (/(?:^|\.)example\.(?:com|net|org)$/.test(hostname)) return { fault: `${url} is the example that stood there` }
-  if (isLocal(url)) return { fault: `${url} is reached from its own machine alone` }
+  if (isLoopbackUrl(url)) return { fault: `${url} is reached from its own machine alone` }
   if (parseNetwork(hostname.replace(/^\[|\]$/g, '')) !== undefined)
     return { fault: `${url} is an IP address, which a worker may not ask: give the origin a name` }
   if (protocol !== 'https:') return { fault: `${url} is plain HTTP: passwords and tokens could be read on the way` }
@@ -228,9 +228,4 @@ function routes(file: WranglerFile): Finding {
 
 function hostOf(pattern: string): string {
   return pattern.replace(/^https?:\/\//, '').replace(/\/.*$/, '')
-}
-
-function isLocal(url: string): boolean {
-  const { hostname } = new URL(url)
-  return hostname === 'localhost' || isLoopbackAddress(hostname.replace(/^\[|\]$/g, ''))
 }

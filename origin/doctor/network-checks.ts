@@ -3,7 +3,7 @@
 import { connect, type PeerCertificate, type TLSSocket } from 'node:tls'
 import type { Wait } from '../../shared/ports/bucket.ts'
 import type { Clock } from '../../shared/ports/clock.ts'
-import { isLoopbackAddress } from '../../shared/protocol/ip-address.ts'
+import { isLoopbackUrl } from '../../shared/protocol/ip-address.ts'
 import type { Ask } from './ask.ts'
 import { type Check, type Finding, reasonOf } from './check.ts'
 
@@ -26,12 +26,14 @@ const leastDays = 14
 
 const dayMs = 24 * 3600_000
 
+const renew = 'renew the certificate, for this name and with the whole chain (docs/operations.md, TLS)'
+
 export function networkChecks(places: readonly Place[], clock: Clock): readonly Check[] {
   return [
     {
       name: 'tls',
       why: 'clients refuse a certificate that is not good, and passwords and tokens that travel without TLS can be read on the way',
-      mend: 'renew the certificate, for this name and with the whole chain (docs/operations.md, TLS)',
+      mend: renew,
       async run(wait) {
         const faults: string[] = []
         const seen: string[] = []
@@ -40,13 +42,12 @@ export function networkChecks(places: readonly Place[], clock: Clock): readonly 
           const finding = await tlsOf(url, isOwn, clock, wait)
           if ('fault' in finding) {
             faults.push(`${names}: ${finding.fault}`)
-            if (finding.mend !== undefined) advice.add(finding.mend)
+            advice.add(finding.mend ?? renew)
           } else if ('ok' in finding) {
             seen.push(`${url}: ${finding.ok}`)
           }
         }
-        if (faults.length > 0)
-          return { fault: faults.join('; '), ...(advice.size === 0 ? {} : { mend: [...advice].join('; ') }) }
+        if (faults.length > 0) return { fault: faults.join('; '), mend: [...advice].join('; ') }
         return seen.length === 0 ? { skipped: 'nothing answers' } : { ok: seen.join('; ') }
       },
     },
@@ -67,14 +68,6 @@ export function networkChecks(places: readonly Place[], clock: Clock): readonly 
       },
     },
   ]
-}
-
-/** Whether only this machine reaches an address. */
-export function isLoopbackUrl(url: string): boolean {
-  const { hostname } = new URL(url)
-  return (
-    hostname === 'localhost' || hostname.endsWith('.localhost') || isLoopbackAddress(hostname.replace(/^\[|\]$/g, ''))
-  )
 }
 
 function byHost(places: readonly Place[]) {
