@@ -1,6 +1,6 @@
 // `npm run bench`: measures Mirrorball beside other registries in one run, round by round in turn, and writes
-// docs/benchmarks.md. On Linux with skopeo, wrk, nginx, Distribution and Kubo; with zot, serverless-registry and Disco
-// where ZOT_BIN, SERVERLESS_REGISTRY_WORKER and DISCO_BIN name them.
+// docs/benchmarks.md. On Linux with skopeo, wrk, nginx, Distribution and Kubo; with zot, serverless-registry,
+// Disco and an S3 server where ZOT_BIN, SERVERLESS_REGISTRY_WORKER, DISCO_BIN and VERSITYGW_BIN name them.
 
 import { defineCommand, runMain } from 'citty'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -10,12 +10,13 @@ import { blobBody } from './measures/blob-body.ts'
 import { ipfs } from './measures/ipfs.ts'
 import type { Measure } from './measures/measure.ts'
 import { requests } from './measures/requests.ts'
+import { s3 } from './measures/s3.ts'
 import { tokens } from './measures/tokens.ts'
 import { transfers } from './measures/transfers.ts'
 import { worker } from './measures/worker.ts'
 import { type Measured, printMeasured, writeReport } from './report.ts'
 
-const measures: readonly Measure[] = [transfers, requests, blobBody, worker, ipfs, tokens]
+const measures: readonly Measure[] = [transfers, requests, blobBody, worker, ipfs, tokens, s3]
 
 const command = defineCommand({
   meta: { name: 'bench', description: 'Measures Mirrorball beside other registries. Let nothing else run meanwhile.' },
@@ -46,6 +47,7 @@ const command = defineCommand({
           folder: join(folder, measure.name),
           zot: process.env['ZOT_BIN'],
           disco: process.env['DISCO_BIN'],
+          versitygw: process.env['VERSITYGW_BIN'],
           serverlessRegistry: process.env['SERVERLESS_REGISTRY_WORKER'],
           say: (text) => process.stderr.write(`${text}\n`),
         })

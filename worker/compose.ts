@@ -7,6 +7,7 @@ import { createHttpBucket } from '../shared/edge/http-bucket.ts'
 import { createMemoryCache } from '../shared/edge/memory-cache.ts'
 import { createOriginClient } from '../shared/edge/origin-client.ts'
 import { accessKnown, createPublishedAccess } from '../shared/edge/published-access.ts'
+import { prefixedBucket, prefixedLinks } from '../shared/edge/prefixed-bucket.ts'
 import { type BucketAccess, createSignedLinks, type SignedLinks } from '../shared/edge/signed-links.ts'
 import { bucketReadable } from '../shared/http/health.ts'
 import { createRequestLimit } from '../shared/http/request-limit.ts'
@@ -30,10 +31,13 @@ export function composeEdge(config: WorkerConfig): RegistryApp {
   const log = createConsoleLog(config.LOG_LEVEL)
   const signing = bucketAccess(config)
   const links = signing === undefined ? undefined : createSignedLinks(signing, clock)
-  const bucket =
+  const { BUCKET_PREFIX: prefix } = config
+  const bucket = prefixedBucket(
     config.BUCKET === undefined
       ? createHttpBucket({ links: required(links), fetch: fetchObjectBy(boundFetch) })
-      : createR2Bucket(config.BUCKET)
+      : createR2Bucket(config.BUCKET),
+    prefix,
+  )
   const kv = config.MANIFESTS
   const policy = createPublishedAccess({
     bucket,
@@ -52,7 +56,7 @@ export function composeEdge(config: WorkerConfig): RegistryApp {
     checks: [bucketReadable(bucket), accessKnown(policy)],
     requestLimit: createRequestLimit(config.REQUESTS_PER_MINUTE, clock),
     bucket,
-    links,
+    links: links && prefixedLinks(links, prefix),
     finders: createEdgeFinders({
       bucket,
       memory: createMemoryCache(config.MEMORY_CACHE_MIB * 1024 * 1024),

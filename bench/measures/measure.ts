@@ -15,6 +15,8 @@ export interface BenchOptions {
   readonly zot: string | undefined
   /** The binary of Forta's Disco, where there is one. */
   readonly disco: string | undefined
+  /** The binary of versitygw, an S3 server, where there is one. */
+  readonly versitygw: string | undefined
   /** The bundled worker of cloudflare/serverless-registry, where there is one. */
   readonly serverlessRegistry: string | undefined
   /** Tells people what is going on. */

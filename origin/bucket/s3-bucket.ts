@@ -1,18 +1,14 @@
 // The bucket on anything that speaks S3: R2, AWS, MinIO, versitygw and others.
 
-import {
-  DeleteObjectCommand,
-  GetObjectCommand,
-  HeadBucketCommand,
-  HeadObjectCommand,
-  PutObjectCommand,
-} from '@aws-sdk/client-s3'
+import { GetObjectCommand } from '@aws-sdk/client-s3'
 import { type Key, parseBlobKey } from '../../shared/layout/keys.ts'
-import type { Bucket, ListEntry, Wait } from '../../shared/ports/bucket.ts'
+import type { Bucket, Wait } from '../../shared/ports/bucket.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
+import { entriesAfter } from '../../shared/protocol/s3-answers.ts'
 import { bodyStream, readableOf } from './s3-body.ts'
 import { type S3Connection, S3Failure } from './s3-connection.ts'
 import { listPages } from './s3-listing.ts'
+import { AnswerTooLarge, type S3Answer } from './s3-request.ts'
 
 /** Milliseconds for which a bucket that was there is taken to be there still. */
 const bucketKnownMs = 60_000
@@ -25,11 +21,7 @@ export function createS3Bucket(s3: S3Connection): Bucket {
   async function missing(wait: Wait): Promise<undefined> {
     if (s3.clock.now() - bucketSeenMs < bucketKnownMs) return undefined
     try {
-      await s3.call(
-        'HEAD of the bucket',
-        (client, abortSignal) => client.send(new HeadBucketCommand({ Bucket: s3.bucket }), { abortSignal }),
-        wait,
-      )
+      await s3.ask('HEAD of the bucket', { method: 'HEAD' }, wait)
     } catch (error) {
       if (!(error instanceof S3Failure) || error.status !== 404) throw error
       throw new UpstreamError('bucket', `there is no bucket ${s3.bucket}: create it, or correct its name`)
@@ -40,13 +32,11 @@ export function createS3Bucket(s3: S3Connection): Bucket {
 
   return {
     async head(key, wait) {
+      const known = s3.recent.sizeOf(key)
+      if (known !== undefined) return known
       try {
-        const { ContentLength } = await s3.call(
-          `HEAD ${key}`,
-          (client, abortSignal) => client.send(new HeadObjectCommand(at(key)), { abortSignal }),
-          wait,
-        )
-        return lengthOf(key, ContentLength)
+        const answer = await s3.ask(`HEAD ${key}`, { method: 'HEAD', key: s3.prefix + key }, wait)
+        return lengthOf(key, contentLength(answer))
       } catch (error) {
         if (error instanceof S3Failure && error.status === 404) return missing(wait)
         throw error
@@ -54,24 +44,17 @@ export function createS3Bucket(s3: S3Connection): Bucket {
     },
 
     async read(key, limitBytes, wait) {
-      return orMissing(
-        s3.call(
-          `GET ${key}`,
-          async (client, abortSignal) => {
-            const answer = await client.send(new GetObjectCommand(at(key)), { abortSignal })
-            const size = lengthOf(key, answer.ContentLength)
-            if (size > limitBytes) {
-              readableOf(answer).destroy()
-              throw new UpstreamError('bucket', `${key} has more than ${limitBytes} bytes`)
-            }
-            const parts: Uint8Array[] = []
-            for await (const chunk of readableOf(answer)) parts.push(chunk)
-            return new Uint8Array(Buffer.concat(parts, size))
-          },
-          wait,
-          limitBytes,
-        ),
-      )
+      try {
+        const request = { method: 'GET', key: s3.prefix + key, limitBytes } as const
+        const answer = await orMissing(s3.ask(`GET ${key}`, request, wait))
+        if (answer === undefined) return undefined
+        if (answer.bytes.byteLength !== lengthOf(key, contentLength(answer)))
+          throw new UpstreamError('bucket', `${key} has another length than it said`)
+        return answer.bytes
+      } catch (error) {
+        if (error instanceof AnswerTooLarge) throw new UpstreamError('bucket', `${key} has ${error.message}`)
+        throw error
+      }
     },
 
     async open(key, range, wait) {
@@ -97,24 +80,13 @@ export function createS3Bucket(s3: S3Connection): Bucket {
     },
 
     async *list(prefix, after, wait) {
-      for await (const { objects, folders } of listPages(s3, prefix, { level: 'one', after }, wait)) {
-        const entries: ListEntry[] = [
-          ...objects.map(({ key }) => ({ path: key, kind: 'object' as const })),
-          ...folders.map((path) => ({ path, kind: 'folder' as const })),
-        ]
-        // A page has its objects before its folders. S3 counts a folder as after `after` when an object in it is.
-        yield* entries.filter(({ path }) => path > after).sort((a, b) => (a.path < b.path ? -1 : 1))
-      }
+      for await (const page of listPages(s3, prefix, { level: 'one', after }, wait)) yield* entriesAfter(page, after)
     },
 
     async write(key, bytes, wait) {
-      const command = { ...at(key), ...contentHeaders(key), Body: bytes, ContentLength: bytes.byteLength }
-      await s3.call(
-        `PUT ${key}`,
-        (client, abortSignal) => client.send(new PutObjectCommand(command), { abortSignal }),
-        wait,
-        bytes.byteLength,
-      )
+      const headers = contentFields(key)
+      await s3.ask(`PUT ${key}`, { method: 'PUT', key: s3.prefix + key, headers, body: bytes }, wait)
+      s3.recent.wrote(key, bytes.byteLength)
     },
 
     remove: (key, wait) => removeObject(s3, key, wait),
@@ -129,16 +101,16 @@ export function contentHeaders(key: Key): { ContentType: string; CacheControl: s
   }
 }
 
+/** The same as fields of a request. */
+export function contentFields(key: Key): Record<string, string> {
+  const { ContentType, CacheControl } = contentHeaders(key)
+  return { 'Content-Type': ContentType, 'Cache-Control': CacheControl }
+}
+
 /** Removes an object, also where it is not there. */
 export async function removeObject(s3: S3Connection, key: Key, wait: Wait): Promise<void> {
-  const command = { Bucket: s3.bucket, Key: s3.prefix + key }
-  await orMissing(
-    s3.call(
-      `DELETE ${key}`,
-      (client, abortSignal) => client.send(new DeleteObjectCommand(command), { abortSignal }),
-      wait,
-    ),
-  )
+  s3.recent.removed(key)
+  await orMissing(s3.ask(`DELETE ${key}`, { method: 'DELETE', key: s3.prefix + key }, wait))
 }
 
 async function orMissing<Result>(work: Promise<Result>): Promise<Result | undefined> {
@@ -148,6 +120,11 @@ async function orMissing<Result>(work: Promise<Result>): Promise<Result | undefi
     if (error instanceof S3Failure && error.status === 404 && error.code === 'NoSuchKey') return undefined
     throw error
   }
+}
+
+function contentLength(answer: S3Answer): number | undefined {
+  const length = answer.header('content-length')
+  return length === undefined ? undefined : Number(length)
 }
 
 function lengthOf(key: Key, length: number | undefined): number {

@@ -8,18 +8,18 @@ import type { Wait } from '../../shared/ports/bucket.ts'
 import { orAborted } from '../../shared/ports/or-aborted.ts'
 import { OciError, UpstreamError } from '../../shared/protocol/errors.ts'
 import { isLoopbackUrl } from '../../shared/protocol/ip-address.ts'
+import { createRecentWrites, type RecentWrites } from './recent-writes.ts'
+import { createS3Requests, type S3Answer, S3Refusal, type S3Request } from './s3-request.ts'
 
 /** Where the bucket is, and whose key opens it. */
 export interface S3Access {
-  /** URL of the server; undefined: that of AWS for the region. */
-  readonly endpoint?: string | undefined
+  /** URL of the server. The bucket is in the URL's path, never in its host, which every server understands. */
+  readonly endpoint: string
   /** `auto` for R2. */
   readonly region: string
   readonly bucket: string
   /** What every key begins with; ends with a slash, or is empty. */
   readonly prefix?: string | undefined
-  /** The bucket in the URL's path instead of its host: what most servers but AWS want. */
-  readonly pathStyle: boolean
   readonly accessKeyId: string
   readonly secretAccessKey: string
 }
@@ -39,6 +39,8 @@ export interface S3Connection {
   readonly timeoutMs: number
   /** Whether somebody on the way could change bytes, so that a signature has to cover them: it costs another hash of each. */
   readonly signsBytes: boolean
+  /** What was written over this connection. */
+  readonly recent: RecentWrites
 
   /**
    * Runs a request until it succeeds, fails for good, or is out of time. Rejects with S3Failure, or with the signal's reason.
@@ -52,6 +54,9 @@ export interface S3Connection {
     wait: Wait,
     bytes?: number,
   ): Promise<Result>
+
+  /** The same for a small request. Rejects with AnswerTooLarge too. */
+  ask(what: string, request: S3Request, wait: Wait): Promise<S3Answer>
 }
 
 /** The server's answer was an error, or none came. */
@@ -99,8 +104,8 @@ export function connectS3({ access, clock, timeoutMs }: S3Deps): S3Connection {
   const agent: ConstructorParameters<typeof Agent>[0] = { keepAlive: true, maxSockets: connections }
   const client = new S3Client({
     region: access.region,
-    ...(access.endpoint === undefined ? {} : { endpoint: access.endpoint }),
-    forcePathStyle: access.pathStyle,
+    endpoint: access.endpoint,
+    forcePathStyle: true,
     credentials: { accessKeyId: access.accessKeyId, secretAccessKey: access.secretAccessKey },
     // Retried here: the library's pauses cannot be interrupted, and it does not retry a request whose body is a stream.
     maxAttempts: 1,
@@ -118,6 +123,8 @@ export function connectS3({ access, clock, timeoutMs }: S3Deps): S3Connection {
       httpsAgent: agent,
     },
   })
+  const signsBytes = isOpenRoad(access.endpoint)
+  const send = createS3Requests({ access, clock, signsBytes, connections, connectTimeoutMs })
   const secrets = [access.secretAccessKey, access.accessKeyId].filter((secret) => secret !== '')
 
   /** The library's errors carry the request's headers and whatever the server sent, so none of them goes on. */
@@ -128,7 +135,7 @@ export function connectS3({ access, clock, timeoutMs }: S3Deps): S3Connection {
     const { status, code } = known
     let said = known.message.slice(0, 500)
     for (const secret of secrets) said = said.replaceAll(secret, '…')
-    const where = `bucket ${access.bucket}${access.endpoint === undefined ? '' : ` at ${access.endpoint}`}`
+    const where = `bucket ${access.bucket} at ${access.endpoint}`
     const answer = status === undefined ? `got no answer (${code})` : `was answered ${status} ${code}`
     return new S3Failure(`${what} ${answer}: ${said}${advice(where, status, code)}`, { status, code })
   }
@@ -149,12 +156,21 @@ export function connectS3({ access, clock, timeoutMs }: S3Deps): S3Connection {
     }
   }
 
-  return {
+  const connection: S3Connection = {
     bucket: access.bucket,
     prefix: access.prefix ?? '',
     clock,
     timeoutMs,
-    signsBytes: isOpenRoad(access.endpoint),
+    signsBytes,
+    recent: createRecentWrites(clock),
+
+    ask: (what, request, wait) =>
+      connection.call(
+        what,
+        (_, signal) => send(request, signal),
+        wait,
+        request.workBytes ?? request.body?.byteLength ?? request.limitBytes,
+      ),
 
     async call(what, attempt, wait, bytes = 0) {
       const bytesMs = bytes / slowestBytesPerMs
@@ -186,15 +202,17 @@ export function connectS3({ access, clock, timeoutMs }: S3Deps): S3Connection {
       }
     },
   }
+  return connection
 }
 
-function isOpenRoad(endpoint: string | undefined): boolean {
-  return endpoint !== undefined && new URL(endpoint).protocol === 'http:' && !isLoopbackUrl(endpoint)
+function isOpenRoad(endpoint: string): boolean {
+  return new URL(endpoint).protocol === 'http:' && !isLoopbackUrl(endpoint)
 }
 
 /** What an error of the library says; undefined where it is none that a server or the network can cause. */
 function describe(error: unknown): { status?: number | undefined; code: string; message: string } | undefined {
   if (!(error instanceof Error)) return undefined
+  if (error instanceof S3Refusal) return error
   if (error instanceof S3ServiceException)
     return { status: error.$metadata.httpStatusCode, code: error.name, message: error.message }
   if ('code' in error && typeof error.code === 'string')

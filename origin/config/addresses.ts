@@ -54,11 +54,11 @@ export function credentialKeyFile(config: Config): string {
  * @throws ConfigError where half of what it takes is set
  */
 export function s3Access({ bucket }: Config): S3Access | undefined {
-  const { s3_url: url, access_key_id: accessKeyId, secret_access_key: secretAccessKey, region } = bucket
+  const { s3_url: url, prefix, access_key_id: accessKeyId, secret_access_key: secretAccessKey, region } = bucket
   const missing = Object.entries({ s3_url: url, access_key_id: accessKeyId, secret_access_key: secretAccessKey })
     .filter(([, value]) => value === undefined)
     .map(([name]) => name)
-  if (missing.length === 3) return undefined
+  if (missing.length === 3 && prefix === undefined) return undefined
   if (url === undefined || accessKeyId === undefined || secretAccessKey === undefined)
     throw new ConfigError(
       missing.map(
@@ -74,7 +74,7 @@ export function s3Access({ bucket }: Config): S3Access | undefined {
     endpoint: origin + pathname.slice(0, nameAt - 1),
     region,
     bucket: name,
-    pathStyle: true,
+    prefix: prefix === undefined ? '' : `${prefix}/`,
     accessKeyId,
     secretAccessKey,
   }

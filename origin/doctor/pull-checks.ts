@@ -21,6 +21,8 @@ export interface PullProbes {
   readonly ask: Ask
   /** Addresses of the bucket, ours and that of clients. */
   readonly bucketUrls: readonly string[]
+  /** What every key in the bucket begins with. */
+  readonly prefix: string
   readonly scratch: Scratch
   readonly visitor: Visitor
   readonly clock: Clock
@@ -149,10 +151,10 @@ async function manifest({ scratch, random }: PullProbes, wait: Wait): Promise<Di
 }
 
 /** What is answered to requests that should be signed, where anything is. */
-async function unsigned({ ask, bucketUrls }: PullProbes, location: string | undefined, wait: Wait) {
+async function unsigned({ ask, bucketUrls, prefix }: PullProbes, location: string | undefined, wait: Wait) {
   // A redirect without a signature leads to a host that is meant to serve blobs to everyone.
   const blob = location?.includes('X-Amz-Signature=') === true ? [location.replace(/\?.*/, '')] : []
-  const urls = bucketUrls.flatMap((url) => [`${url}/${accessKey}`, `${url}?list-type=2&max-keys=1`])
+  const urls = bucketUrls.flatMap((url) => [`${url}/${prefix}${accessKey}`, `${url}?list-type=2&max-keys=1`])
   const replies = await Promise.all(
     [...urls, ...blob].map(async (url) => {
       const reply = await ask(url, wait).catch(() => undefined)

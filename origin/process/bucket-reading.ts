@@ -1,9 +1,11 @@
 // How an edge reads the bucket, and where it sends clients for blobs.
 
 import { createHttpBucket } from '../../shared/edge/http-bucket.ts'
-import { type BucketAccess, createSignedLinks, type SignedLinks } from '../../shared/edge/signed-links.ts'
+import { prefixedBucket, prefixedLinks } from '../../shared/edge/prefixed-bucket.ts'
+import { type BucketAccess, createSignedLinks } from '../../shared/edge/signed-links.ts'
 import { bucketReadable } from '../../shared/http/health.ts'
 import type { BucketReader } from '../../shared/ports/bucket.ts'
+import type { ObjectLinks } from '../../shared/ports/object-links.ts'
 import type { ReadinessCheck } from '../../shared/ports/readiness.ts'
 import { bucketKey } from '../accounts/bucket-key.ts'
 import { folderReadable } from '../bucket/folder-checks.ts'
@@ -15,7 +17,7 @@ import { systemClock } from './system-ports.ts'
 export interface BucketReading {
   readonly bucket: BucketReader
   /** For clients. */
-  readonly links: SignedLinks
+  readonly links: ObjectLinks
   /** What `/readyz` looks at. */
   readonly check: ReadinessCheck
 }
@@ -30,7 +32,7 @@ export async function bucketAccess(config: Config): Promise<BucketAccess> {
 export async function readBucket(config: Config): Promise<BucketReading> {
   const access = await bucketAccess(config)
   const links = createSignedLinks(access, systemClock)
-  const { s3_url: s3Url } = config.bucket
+  const { s3_url: s3Url, prefix } = config.bucket
   if (s3Url === undefined && config.edge.bucket_access === 'folder') {
     const folder = bucketFolder(config)
     return { bucket: createFsBucketReader({ folder }), links, check: folderReadable(folder) }
@@ -38,6 +40,6 @@ export async function readBucket(config: Config): Promise<BucketReading> {
   // Loaded where it is used: the library takes memory.
   const { createPooledFetch } = await import('./pooled-fetch.ts')
   const ownLinks = s3Url === undefined ? links : createSignedLinks({ ...access, url: s3Url }, systemClock)
-  const bucket = createHttpBucket({ links: ownLinks, fetch: createPooledFetch() })
-  return { bucket, links, check: bucketReadable(bucket) }
+  const bucket = prefixedBucket(createHttpBucket({ links: ownLinks, fetch: createPooledFetch() }), prefix)
+  return { bucket, links: prefixedLinks(links, prefix), check: bucketReadable(bucket) }
 }

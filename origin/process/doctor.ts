@@ -106,7 +106,7 @@ async function allChecks(config: Config, urls: DoctorUrls, bucket: BucketProbes)
       random: systemRandom,
       trustsProxies: config.http.trusted_proxies !== undefined,
     }),
-    ...pullChecks({ ...shared, bucketUrls }),
+    ...pullChecks({ ...shared, bucketUrls, prefix: s3Access(config)?.prefix ?? '' }),
     ...uploadChecks({ ...shared, publicUrl }),
   ]
 }

@@ -67,6 +67,7 @@ async function workerVariables(config: Config): Promise<Record<string, string>> 
     EDGE_KEY: await edgeKey(config),
     BUCKET_URL: url,
     BUCKET_REGION: region,
+    ...(config.bucket.prefix === undefined ? {} : { BUCKET_PREFIX: config.bucket.prefix }),
     BUCKET_ACCESS_KEY_ID: accessKeyId,
     BUCKET_SECRET_ACCESS_KEY: secretAccessKey,
     MEMORY_CACHE_MIB: String(Math.min(config.edge.memory_cache_mib, largestMemoryCacheMib)),

@@ -12,15 +12,17 @@ import { isLoopback, keepFetchedMs, originUrl, tlsFiles } from '../config/addres
 import type { Config } from '../config/schema.ts'
 import { readBucket } from './bucket-reading.ts'
 import { openEdgeWord } from './edge-key.ts'
-import { startWorkerdEdge } from './edge-workerd.ts'
 import { measuredAt, serve } from './serve.ts'
 import type { Running } from './service.ts'
 import { createStreamingFetch, streamingFetch } from './streaming-fetch.ts'
 import { createLog, systemClock, systemRandom } from './system-ports.ts'
 
 /** The edge on the runtime that the configuration names. */
-export function startEdge(config: Config): Promise<Running> {
-  return config.edge.runtime === 'workerd' ? startWorkerdEdge(config) : startNodeEdge(config)
+export async function startEdge(config: Config): Promise<Running> {
+  if (config.edge.runtime === 'node') return startNodeEdge(config)
+  // Loaded where it is used: an image without workerd has an edge too.
+  const { startWorkerdEdge } = await import('./edge-workerd.ts')
+  return startWorkerdEdge(config)
 }
 
 async function startNodeEdge(config: Config): Promise<Running> {

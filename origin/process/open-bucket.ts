@@ -40,7 +40,9 @@ export async function openBucket(config: Config, log: Log): Promise<OpenBucket> 
 
 /** Where the bucket is, for people. */
 export function bucketPlace(config: Config): string {
-  return config.bucket.s3_url ?? bucketFolder(config)
+  const { s3_url: url, prefix } = config.bucket
+  if (url === undefined) return bucketFolder(config)
+  return prefix === undefined ? url : `${url}/${prefix}`
 }
 
 async function openFolder(config: Config, wait: Wait): Promise<OpenBucket> {

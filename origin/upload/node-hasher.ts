@@ -12,7 +12,7 @@ export const nodeHasher: Hasher = {
       update(chunk) {
         hash.update(chunk)
       },
-      digest: () => digestFrom(algorithm, hash.digest('hex')),
+      digest: () => digestFrom(algorithm, hash.copy().digest('hex')),
     }
   },
 }

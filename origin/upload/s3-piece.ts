@@ -2,12 +2,12 @@
 
 import { createHash } from 'node:crypto'
 import { HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
-import { uploadKey } from '../../shared/layout/keys.ts'
+import { type Key, uploadKey } from '../../shared/layout/keys.ts'
 import { unhurried } from '../../shared/ports/unhurried.ts'
 import { takenOver } from '../../shared/ports/uploads.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 import { sendStream } from '../bucket/s3-body.ts'
-import { contentHeaders } from '../bucket/s3-bucket.ts'
+import { contentFields, contentHeaders } from '../bucket/s3-bucket.ts'
 import { type S3Connection, S3Failure } from '../bucket/s3-connection.ts'
 import { blockBytes } from './upload-memory.ts'
 
@@ -78,27 +78,14 @@ export async function storePiece(
   const { offset, sizeBytes } = piece
   const key = uploadKey(id, offset)
   const at = { Bucket: s3.bucket, Key: s3.prefix + key }
-  const condition = { ...(conditional ? { IfNoneMatch: '*' } : {}), Metadata: { writer }, ContentLength: sizeBytes }
-  const chunks = piece.chunks()
-  const signed = piece.sha256()
   const stored = (etag: string | undefined): Piece => {
     // Without it nobody could tell later that this piece is still the same.
     if (etag === undefined) throw new UpstreamError('bucket', `PUT ${key} was answered without an ETag`)
     return { offset, sizeBytes, etag }
   }
+  const put = { key, writer, conditional }
   try {
-    const { ETag } = await s3.call(
-      `PUT ${key}`,
-      (client, signal) =>
-        sendStream(chunks, signal, (Body, abortSignal) => {
-          const command = new PutObjectCommand({ ...at, ...contentHeaders(key), ...condition, Body })
-          if (signed !== undefined) signWith(command, signed)
-          return client.send(command, { abortSignal })
-        }),
-      unhurried,
-      sizeBytes,
-    )
-    return stored(ETag)
+    return stored(await (piece.blocks.length === 1 ? putWhole(s3, piece, put) : putStream(s3, piece, put)))
   } catch (error) {
     if (!(error instanceof S3Failure) || error.status !== 412) throw error
     // Perhaps ourselves: a try that succeeded, and whose answer was lost.
@@ -110,6 +97,51 @@ export async function storePiece(
     if (found.Metadata?.['writer'] !== writer || found.ContentLength !== sizeBytes) throw takenOver(id)
     return stored(found.ETag)
   }
+}
+
+interface PutPiece extends StorePieceOptions {
+  readonly key: Key
+}
+
+/** Returns its ETag. Its memory may be used again before a request that nobody waits for has ended, so a copy is sent. */
+async function putWhole(
+  s3: S3Connection,
+  piece: GatheredPiece,
+  { key, writer, conditional }: PutPiece,
+): Promise<string | undefined> {
+  const headers = {
+    ...contentFields(key),
+    ...(conditional ? { 'If-None-Match': '*' } : {}),
+    'x-amz-meta-writer': writer,
+  }
+  const body = Buffer.concat(piece.chunks())
+  const answer = await s3.ask(`PUT ${key}`, { method: 'PUT', key: s3.prefix + key, headers, body }, unhurried)
+  return answer.header('etag')
+}
+
+/** Returns its ETag. */
+async function putStream(
+  s3: S3Connection,
+  piece: GatheredPiece,
+  { key, writer, conditional }: PutPiece,
+): Promise<string | undefined> {
+  const { sizeBytes } = piece
+  const condition = { ...(conditional ? { IfNoneMatch: '*' } : {}), Metadata: { writer }, ContentLength: sizeBytes }
+  const chunks = piece.chunks()
+  const signed = piece.sha256()
+  const { ETag } = await s3.call(
+    `PUT ${key}`,
+    (client, signal) =>
+      sendStream(chunks, signal, (Body, abortSignal) => {
+        const at = { Bucket: s3.bucket, Key: s3.prefix + key }
+        const command = new PutObjectCommand({ ...at, ...contentHeaders(key), ...condition, Body })
+        if (signed !== undefined) signWith(command, signed)
+        return client.send(command, { abortSignal })
+      }),
+    unhurried,
+    sizeBytes,
+  )
+  return ETag
 }
 
 /** The library signs no stream; where nothing else protects the bytes on their way, their hash enters the signature. */

@@ -2,7 +2,6 @@
 // parts of equal size, as R2 wants them.
 
 import {
-  CopyObjectCommand,
   PutObjectCommand,
   UploadPartCommand,
   UploadPartCopyCommand,
@@ -14,7 +13,7 @@ import type { Wait } from '../../shared/ports/bucket.ts'
 import type { Slots } from '../../shared/ports/slots.ts'
 import { takenOver } from '../../shared/ports/uploads.ts'
 import { sendStream } from '../bucket/s3-body.ts'
-import { contentHeaders } from '../bucket/s3-bucket.ts'
+import { contentFields, contentHeaders } from '../bucket/s3-bucket.ts'
 import { type S3Connection, S3Failure } from '../bucket/s3-connection.ts'
 import { type Multipart, type MultipartDeps, publishParts } from './s3-multipart.ts'
 import type { Piece } from './s3-piece.ts'
@@ -73,12 +72,13 @@ export async function publishPieces(
   const { s3 } = deps
   const sizeBytes = pieces.reduce((sum, piece) => sum + piece.sizeBytes, 0)
   const [only] = pieces
-  if (only !== undefined && pieces.length === 1) return copyPiece(s3, id, only, key, wait)
   const equal = areParts(pieces)
-  if (!equal && sizeBytes <= rewrittenBytes) return rewriteWhole(deps, id, pieces, { key, sizeBytes }, wait)
   const makeParts = (multipart: Multipart) =>
     equal ? copyParts(deps, id, pieces, multipart, wait) : rewriteParts(deps, id, pieces, multipart, wait)
-  await publishParts(deps, id, { key, sizeBytes }, makeParts, wait)
+  if (only !== undefined && pieces.length === 1) await copyPiece(s3, id, only, key, wait)
+  else if (!equal && sizeBytes <= rewrittenBytes) await rewriteWhole(deps, id, pieces, { key, sizeBytes }, wait)
+  else await publishParts(deps, id, { key, sizeBytes }, makeParts, wait)
+  s3.recent.wrote(key, sizeBytes)
 }
 
 /** Whether pieces can be parts as they are, on R2 too. */
@@ -90,23 +90,15 @@ function areParts(pieces: readonly Piece[]): boolean {
 }
 
 async function copyPiece(s3: S3Connection, id: string, piece: Piece, key: Key, wait: Wait): Promise<void> {
-  const command = {
-    Bucket: s3.bucket,
-    Key: s3.prefix + key,
-    CopySource: sourceOf(s3, id, piece),
-    CopySourceIfMatch: piece.etag,
-    MetadataDirective: 'REPLACE' as const,
-    ...contentHeaders(key),
+  const headers = {
+    ...contentFields(key),
+    'x-amz-copy-source': sourceOf(s3, id, piece),
+    'x-amz-copy-source-if-match': piece.etag,
+    'x-amz-metadata-directive': 'REPLACE',
   }
-  await unlessReplaced(
-    id,
-    s3.call(
-      `COPY to ${key}`,
-      (client, abortSignal) => client.send(new CopyObjectCommand(command), { abortSignal }),
-      wait,
-      piece.sizeBytes,
-    ),
-  )
+  const what = `COPY to ${key}`
+  const request = { method: 'PUT', key: s3.prefix + key, headers, workBytes: piece.sizeBytes } as const
+  await unlessReplaced(id, s3.ask(what, request, wait))
 }
 
 async function copyParts(

@@ -2,6 +2,7 @@
 
 import * as v from 'valibot'
 import { repositoryPattern } from '../auth/repository-pattern.ts'
+import { parseKey } from '../layout/keys.ts'
 import { parseNetwork } from '../protocol/ip-address.ts'
 
 const urlMessage = 'must be an http(s) URL without a slash at the end, e.g. http://127.0.0.1:1970'
@@ -12,6 +13,18 @@ export const httpUrl = v.config(
     v.string(urlMessage),
     v.regex(/^https?:\/\/[^/\s?#]+(?:\/[^\s?#]*[^/\s?#])?$/, urlMessage),
     v.check((text) => URL.canParse(text), urlMessage),
+  ),
+  { abortPipeEarly: true },
+)
+
+const keyFolderMessage =
+  'must be folders of letters, digits and ._- with single slashes between them and none at the ends, e.g. team/registry'
+
+/** Where in a bucket all keys lie. */
+export const keyFolder = v.config(
+  v.pipe(
+    v.string(keyFolderMessage),
+    v.check((text) => parseKey(text) !== undefined, keyFolderMessage),
   ),
   { abortPipeEarly: true },
 )

@@ -3,7 +3,7 @@
 
 import * as v from 'valibot'
 import { logLevels } from '../ports/log.ts'
-import { flag, httpUrl, networks, originUrl, sharedSecret, wholeNumber } from './rules.ts'
+import { flag, httpUrl, keyFolder, networks, originUrl, sharedSecret, wholeNumber } from './rules.ts'
 
 const text = v.pipe(v.string('must be a text'), v.minLength(1, 'must not be empty'))
 
@@ -15,6 +15,8 @@ const bindingsSchema = v.object({
   /** KV namespace for manifests. */
   MANIFESTS: v.optional(v.custom<object>(isObject, 'must be a KV binding')),
   BUCKET_URL: v.optional(httpUrl),
+  /** Where in the bucket everything lies, if not at the top. */
+  BUCKET_PREFIX: v.optional(keyFolder),
   BUCKET_REGION: v.optional(text, 'auto'),
   BUCKET_ACCESS_KEY_ID: v.optional(text),
   BUCKET_SECRET_ACCESS_KEY: v.optional(text),

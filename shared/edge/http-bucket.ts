@@ -1,10 +1,10 @@
 // Reads an S3-like bucket over HTTP: what an edge in workerd does locally, and any edge that has no binding.
 
-import { parseXml, XmlElement } from '@rgrove/parse-xml'
 import type { Key } from '../layout/keys.ts'
-import type { BucketReader, ListEntry, Wait } from '../ports/bucket.ts'
+import type { BucketReader, Wait } from '../ports/bucket.ts'
 import type { FetchedObject, FetchObject } from '../ports/fetch.ts'
 import { UpstreamError } from '../protocol/errors.ts'
+import { entriesAfter, listingQuery, parseListing } from '../protocol/s3-answers.ts'
 import type { SignedLinks } from './signed-links.ts'
 
 export function createHttpBucket(deps: { links: SignedLinks; fetch: FetchObject }): BucketReader {
@@ -70,14 +70,12 @@ export function createHttpBucket(deps: { links: SignedLinks; fetch: FetchObject 
     async *list(prefix, after, wait) {
       let continuation: string | undefined
       do {
-        const query = new URLSearchParams({ 'list-type': '2', prefix, delimiter: '/', 'encoding-type': 'url' })
-        if (after !== '') query.set('start-after', after)
-        if (continuation !== undefined) query.set('continuation-token', continuation)
+        const query = new URLSearchParams(listingQuery({ prefix, level: 'one', after, continuation }))
         const response = await ask('GET', 'a listing', await links.listingUrl(query), {}, wait)
         if (response === undefined) throw new UpstreamError('bucket', 'the bucket does not exist')
         const page = parseListing(new TextDecoder().decode(await bytesOf('a listing', response, wait)))
-        // S3 counts a folder as after `after` when an object in it is.
-        yield* page.entries.filter((entry) => entry.path > after)
+        if (page === undefined) throw new UpstreamError('bucket', 'a listing came broken, or broke off')
+        yield* entriesAfter(page, after)
         continuation = page.continuation
       } while (continuation !== undefined)
     },
@@ -98,32 +96,4 @@ function contentLength(response: FetchedObject): number {
   if (length === undefined || !/^\d+$/.test(length))
     throw new UpstreamError('bucket', 'an answer came without its length')
   return Number(length)
-}
-
-/** Reads a page of ListObjectsV2 with `encoding-type=url`. Source: Amazon S3 API Reference, ListObjectsV2. */
-function parseListing(xml: string): { entries: ListEntry[]; continuation: string | undefined } {
-  let root: XmlElement | null
-  try {
-    root = parseXml(xml).root
-  } catch (error) {
-    throw new UpstreamError('bucket', 'a listing came as broken XML', { cause: error })
-  }
-  if (root?.name !== 'ListBucketResult') throw new UpstreamError('bucket', 'the answer to a listing is none')
-  const paths = (parent: string, child: string) =>
-    elements(root, parent).flatMap((entry) => elements(entry, child).map((path) => decodeURIComponent(path.text)))
-  const entries: ListEntry[] = [
-    ...paths('Contents', 'Key').map((path) => ({ path, kind: 'object' as const })),
-    ...paths('CommonPrefixes', 'Prefix').map((path) => ({ path, kind: 'folder' as const })),
-  ]
-  // A page has its objects before its folders; together they are in order again.
-  entries.sort((a, b) => (a.path < b.path ? -1 : 1))
-  const truncated = elements(root, 'IsTruncated')[0]?.text === 'true'
-  const continuation = elements(root, 'NextContinuationToken')[0]?.text
-  if (truncated && continuation === undefined)
-    throw new UpstreamError('bucket', 'a listing broke off without a continuation')
-  return { entries, continuation: truncated ? continuation : undefined }
-}
-
-function elements(parent: XmlElement, name: string): XmlElement[] {
-  return parent.children.filter((child): child is XmlElement => child instanceof XmlElement && child.name === name)
 }

@@ -36,6 +36,11 @@ export function layerLinkKey(name: RepositoryName, digest: Digest): Key {
   return `${repository(name)}/_layers/${algorithmOf(digest)}/${hexOf(digest)}/link` as Key
 }
 
+/** Whether a key is that of a link by which a repository has a blob. */
+export function isLayerLinkKey(key: string): boolean {
+  return /\/_layers\/[a-z0-9]+\/[0-9a-f]+\/link$/.test(key)
+}
+
 /** A manifest belongs to a repository. */
 export function revisionLinkKey(name: RepositoryName, digest: Digest): Key {
   return `${repository(name)}/_manifests/revisions/${algorithmOf(digest)}/${hexOf(digest)}/link` as Key

@@ -5,7 +5,7 @@ import type { Digest, DigestAlgorithm } from '../protocol/digest.ts'
 export interface RunningHash {
   readonly algorithm: DigestAlgorithm
   update(chunk: Uint8Array): void
-  /** Ends the hash; it takes no more bytes afterwards. */
+  /** Of the bytes so far. */
   digest(): Digest
 }
 

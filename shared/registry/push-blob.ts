@@ -169,6 +169,18 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
     return again
   }
 
+  /**
+   * The size of a session whose bytes all went by here and have the digest already: what is stored of it need not be
+   * asked for. Where they have not, another origin may have taken more of them.
+   */
+  async function seenWhole(owner: UploadOwner, id: string, digest: Digest, chunk: Chunk): Promise<number | undefined> {
+    const running = hashes.get(id)
+    if (chunk.lengthBytes !== 0 || running === undefined || !(await belongsTo(owner, id))) return undefined
+    return running.hash.algorithm === algorithmOf(digest) && running.hash.digest() === digest
+      ? running.sizeBytes
+      : undefined
+  }
+
   async function start(owner: UploadOwner, algorithm: DigestAlgorithm, wait: Wait): Promise<string> {
     const id = `${random.uuid()}-${await ownerMark(owner)}`
     await uploads.create(id, wait)
@@ -178,7 +190,8 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
 
   async function finish(owner: UploadOwner, id: string, digest: Digest, chunk: Chunk, wait: Wait) {
     await turns.take(id, wait, async (turn) => {
-      const before = await sizeOf(owner, id, turn)
+      const seen = await seenWhole(owner, id, digest, chunk)
+      const before = seen ?? (await sizeOf(owner, id, turn))
       await refuseBlocked(bucket, [digest], turn)
       const sizeBytes = await add(id, before, chunk, turn)
       const { hash, leaves, arriving } = await hashed(id, algorithmOf(digest), sizeBytes, turn)
@@ -191,7 +204,11 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
           `the ${sizeBytes} bytes of the upload have the digest ${actual}, not ${digest}`,
         )
       }
-      await uploads.publish(id, blobKey(digest), sizeBytes, turn)
+      await uploads.publish(id, blobKey(digest), sizeBytes, turn).catch(async (error: unknown) => {
+        // Another origin may have ended what was not asked for: that is its own answer.
+        if (seen !== undefined) await sizeOf(owner, id, turn)
+        throw error
+      })
       // The session is over: what interrupted us now would find nothing to go on with.
       if (leaves !== undefined) await writeLeaves(bucket, digest, sizeBytes, () => leaves.end(), unhurried)
       await linkBlob(bucket, owner.name, digest, unhurried)

@@ -11,6 +11,7 @@ import { countOperations } from '../../origin/metrics/bucket-operations.ts'
 import { listenHttp } from '../../origin/process/http-listener.ts'
 import { systemClock, systemRandom } from '../../origin/process/system-ports.ts'
 import { createHttpBucket } from '../../shared/edge/http-bucket.ts'
+import { prefixedBucket } from '../../shared/edge/prefixed-bucket.ts'
 import { createSignedLinks } from '../../shared/edge/signed-links.ts'
 import { createPooledFetch } from '../../origin/process/pooled-fetch.ts'
 import { createMemoryBucket, type Objects } from '../support/bucket/memory-bucket.ts'
@@ -69,6 +70,14 @@ async function overHttp(): Promise<BucketUnderTest> {
 bucketReaderContract('in memory', async () => {
   const objects: Objects = new Map()
   return { bucket: createMemoryBucket(objects), put: async (key, bytes) => void objects.set(key, bytes) }
+})
+bucketReaderContract('in memory, under a prefix', async () => {
+  // Beside it lies what a reader must not see, also where names begin alike.
+  const objects: Objects = new Map(
+    ['a/b', 'team/a', 'team/registry', 'team/registry-2/a', 'z'].map((key) => [key, new Uint8Array(1)]),
+  )
+  const bucket = prefixedBucket(createMemoryBucket(objects), 'team/registry')
+  return { bucket, put: async (key, bytes) => void objects.set(`team/registry/${key}`, bytes) }
 })
 bucketReaderContract('a folder', overFolder)
 bucketReaderContract('a folder over HTTP', overHttp)

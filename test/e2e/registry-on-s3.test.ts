@@ -2,7 +2,7 @@
 
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { miniflareS3, minio, type S3Server, versitygw } from '../support/bucket/s3-servers.ts'
+import { miniflareS3, minio, type S3Server, s3Settings, versitygw } from '../support/bucket/s3-servers.ts'
 import { stackFaces } from '../support/faces/faces.ts'
 import { pushImage, rootIn } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
@@ -15,13 +15,6 @@ import { pushBlobsSuite } from './push-blobs.suite.ts'
 import { pushManifestsSuite } from './push-manifests.suite.ts'
 import { refusalsSuite } from './refusals.suite.ts'
 
-const settingsOf = ({ access }: S3Server) => ({
-  'bucket-s3-url': `${access.endpoint ?? ''}/${access.bucket}`,
-  'bucket-region': access.region,
-  'bucket-access-key-id': access.accessKeyId,
-  'bucket-secret-access-key': access.secretAccessKey,
-})
-
 describe.each([miniflareS3, versitygw, minio])('on $name,', (kind) => {
   const { missing } = kind
 
@@ -32,7 +25,7 @@ describe.each([miniflareS3, versitygw, minio])('on $name,', (kind) => {
 
       beforeAll(async () => {
         server = await kind.start()
-        stack = await startStack(runtime, undefined, settingsOf(server))
+        stack = await startStack(runtime, undefined, s3Settings(server.access))
       }, 60_000)
 
       afterAll(async () => {
@@ -54,7 +47,7 @@ describe.each([miniflareS3, versitygw, minio])('on $name,', (kind) => {
 
       beforeAll(async () => {
         server = await kind.start()
-        stack = await startStack('node', undefined, settingsOf(server))
+        stack = await startStack('node', undefined, s3Settings(server.access))
       }, 60_000)
 
       afterAll(async () => {
@@ -70,7 +63,7 @@ describe.each([miniflareS3, versitygw, minio])('on $name,', (kind) => {
 
         const location = redirect.headers.get('Location') ?? ''
         expect(redirect.status).toBe(307)
-        expect(location.startsWith(settingsOf(server)['bucket-s3-url'])).toBe(true)
+        expect(location.startsWith(s3Settings(server.access)['bucket-s3-url'])).toBe(true)
         expect(await (await fetch(location)).text()).toBe(layer)
         const forged = location.replace(/X-Amz-Signature=.{8}/, 'X-Amz-Signature=00000000')
         expect((await fetch(forged)).status).toBe(403)
@@ -78,7 +71,7 @@ describe.each([miniflareS3, versitygw, minio])('on $name,', (kind) => {
 
       test('has verbs beside it that find the same bucket', async () => {
         const { digest } = await pushImage(stack.originUrl, 'on/s3', 'v2', 'verbs')
-        const settings = Object.entries(settingsOf(server)).flatMap(([name, value]) => [`--${name}`, value])
+        const settings = Object.entries(s3Settings(server.access)).flatMap(([name, value]) => [`--${name}`, value])
         const verb = (...args: readonly string[]) => linesOf(runVerb(stack.dataFolder, ...args, ...settings))
         const file = join(stack.dataFolder, 'image.tar')
         const [cid] = await verb('cid', 'on/s3:v2')
@@ -105,6 +98,10 @@ describe('what is half configured, or cannot work,', () => {
     await expect(startPart('origin', { 'bucket-s3-url': endpoint })).rejects.toThrow(
       /bucket\.access_key_id: must be set[\s\S]*bucket\.secret_access_key: must be set/,
     )
+  })
+
+  test('is a prefix without a bucket to have it in', async () => {
+    await expect(startPart('origin', { 'bucket-prefix': 'team' })).rejects.toThrow(/bucket\.s3_url: must be set/)
   })
 
   test('is a bucket process beside it', async () => {

@@ -51,7 +51,10 @@ describe.each([miniflareS3, versitygw, minio])('$name', (kind) => {
       other = open()
       await uploads.create('u1', wait)
     })
-    afterEach(() => proxy.mend())
+    afterEach(async () => {
+      proxy.mend()
+      await proxy.settled()
+    })
 
     const bytes = (letter: string, length: number) => new TextEncoder().encode(letter.repeat(length))
     const streamOf = (...parts: Uint8Array[]) => ReadableStream.from(parts)
@@ -85,7 +88,7 @@ describe.each([miniflareS3, versitygw, minio])('$name', (kind) => {
         await append(uploads, 0, bytes('a', 700_000))
         expect(proxy.bodyHash).toBe('UNSIGNED-PAYLOAD')
         // Reaches the same proxy, by an address that is not known for it, and that the server behind it does not like.
-        const endpoint = proxy.access.endpoint?.replace('127.0.0.1', '0.0.0.0')
+        const endpoint = proxy.access.endpoint.replace('127.0.0.1', '0.0.0.0')
         const far = connectS3({ access: { ...proxy.access, endpoint }, clock: systemClock, timeoutMs: 60_000 })
         proxy.fail(/^PUT/, succeeds)
         const there = createS3Uploads({
@@ -183,7 +186,7 @@ describe.each([miniflareS3, versitygw, minio])('$name', (kind) => {
       })
 
       test.each([
-        ['one piece', [bytes('a', 1000)], /^PUT .*\/data\?/],
+        ['one piece', [bytes('a', 1000)], /^PUT .*\/data$/],
         ['small pieces', [bytes('a', 1000), bytes('b', 10)], /^GET .*\/uploads\/u1\/0/],
         ['equal pieces', many, /^PUT .*\/data\?.*partNumber=1/],
       ])('never takes a piece that is another one now: %s', async (_, parts, call) => {

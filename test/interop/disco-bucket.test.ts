@@ -33,7 +33,7 @@ describe.skipIf(missing !== undefined).each([
     running = await startClients(names)
     image = await makeImage(join(data.path, 'image'), 'cached', [3_000_000, 100])
     const cacheFolder = join(data.path, 'cache')
-    const disco = await startDisco({ kubo, cacheFolder, cacheOnly })
+    const disco = await startDisco({ kubo, cache: cacheFolder, cacheOnly })
     try {
       await running.clients.skopeo.push(image, `${referenceAt(disco.url, 'pushed')}:latest`)
       root = (await disco.rootOf(image.manifest.digest)) ?? ''

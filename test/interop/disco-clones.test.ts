@@ -28,11 +28,8 @@ describe.skipIf(missing !== undefined)(`Forta's Disco clones what Mirrorball pus
     running = await startClients(names)
     ;({ clients } = running)
     ours = await startStack('node', undefined, { 'ipfs-backend': 'kubo', 'ipfs-kubo-url': kubo.url })
-    discos.set('the same Kubo', await startDisco({ kubo, cacheFolder: join(folder.path, 'cache') }))
-    discos.set(
-      'a Kubo beside it',
-      await startDisco({ kubo: otherKubo, cacheFolder: join(folder.path, 'cache-beside') }),
-    )
+    discos.set('the same Kubo', await startDisco({ kubo, cache: join(folder.path, 'cache') }))
+    discos.set('a Kubo beside it', await startDisco({ kubo: otherKubo, cache: join(folder.path, 'cache-beside') }))
   })
 
   afterAll(async () => {

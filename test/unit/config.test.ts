@@ -18,6 +18,7 @@ const samples: Readonly<Record<string, readonly [string, string]>> = {
   'bucket.metrics_listen': ['127.0.0.1:9', '127.0.0.1:10'],
   'edge.metrics_listen': ['127.0.0.1:11', '127.0.0.1:12'],
   'bucket.s3_url': ['http://one.example.com/b', 'https://two.example.com/b'],
+  'bucket.prefix': ['one', 'two/deep'],
   'bucket.access_key_id': ['one', 'two'],
   'bucket.secret_access_key': ['secret-one', 'secret-two'],
   'bucket.folder': ['/bucket/one', '/bucket/two'],

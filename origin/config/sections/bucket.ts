@@ -1,7 +1,7 @@
 // The bucket: a folder with the process that hands out blobs from it, or one on a server that speaks S3.
 
 import * as v from 'valibot'
-import { httpUrl, wholeNumber } from '../../../shared/config/rules.ts'
+import { httpUrl, keyFolder, wholeNumber } from '../../../shared/config/rules.ts'
 import { bucketName } from '../../bucket/bucket-name.ts'
 import { credential, listenAddress, path, region } from '../rules.ts'
 import { setting } from '../setting.ts'
@@ -12,6 +12,11 @@ export const bucketSection = v.strictObject({
     example: 'https://0123456789abcdef.r2.cloudflarestorage.com/mirrorball',
     description:
       'Address of a bucket on a server that speaks S3, with the bucket’s name at the end of the path. Where it is set there is no folder, and no bucket process.',
+  }),
+  prefix: setting(keyFolder, {
+    example: 'team/registry',
+    description:
+      'Where in the bucket at `bucket.s3_url` everything lies; `rootdirectory` of the S3 driver of Distribution. Unless set, at the top.',
   }),
   access_key_id: setting(credential, {
     example: 'AKIAEXAMPLE',

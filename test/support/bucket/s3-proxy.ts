@@ -81,22 +81,30 @@ export interface S3Proxy {
   fail(call: RegExp, fault: S3Fault, times?: number): void
   /** Runs once, before the next request that matches is passed on. */
   before(call: RegExp, hook: () => Promise<unknown>): void
+  /** All is well from now on: no faults, and no hooks. */
   mend(): void
+  /** Resolves once no hook runs any more, which it may do after what it was for has failed. */
+  settled(): Promise<unknown>
   stop(): Promise<void>
 }
 
 export async function startS3Proxy(target: S3Access): Promise<S3Proxy> {
-  const { hostname, port, pathname } = new URL(target.endpoint ?? '')
+  const { hostname, port, pathname } = new URL(target.endpoint)
   const calls: string[] = []
   let bodyHash: string | undefined
   let rules: { readonly call: RegExp; readonly fault: S3Fault; left: number }[] = []
+  const running: Promise<unknown>[] = []
   let hooks: { readonly call: RegExp; readonly hook: () => Promise<unknown> }[] = []
 
   async function pass(incoming: IncomingMessage, call: string, body: Promise<Buffer>): Promise<Answer> {
     const { method, url: path, headers } = incoming
     const hook = hooks.find((each) => each.call.test(call))
     hooks = hooks.filter((each) => each !== hook)
-    await hook?.hook()
+    if (hook !== undefined) {
+      const run = hook.hook()
+      running.push(run)
+      await run
+    }
     const onward = request({ hostname, port, path, method, headers })
     onward.end(await body)
     const [answer] = (await once(onward, 'response')) as [IncomingMessage]
@@ -132,8 +140,10 @@ export async function startS3Proxy(target: S3Access): Promise<S3Proxy> {
     },
     fail: (call, fault, times = Number.POSITIVE_INFINITY) => void rules.push({ call, fault, left: times }),
     before: (call, hook) => void hooks.push({ call, hook }),
+    settled: () => Promise.allSettled(running),
     mend() {
       rules = []
+      hooks = []
     },
     async stop() {
       server.closeAllConnections()

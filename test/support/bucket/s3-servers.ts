@@ -7,6 +7,7 @@ import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import { CreateBucketCommand } from '@aws-sdk/client-s3'
 import { connectS3, type S3Access, type S3Connection } from '../../../origin/bucket/s3-connection.ts'
 import { systemClock } from '../../../origin/process/system-ports.ts'
+import { listPages } from '../../../origin/bucket/s3-listing.ts'
 import { eventually, temporaryFolder } from '../stack.ts'
 
 export interface S3Server {
@@ -47,7 +48,7 @@ export const miniflareS3: S3ServerKind = {
     const url = await miniflare.ready
     const endpoint = new URL('/cdn-cgi/local/r2/s3', url).href
     return {
-      access: { endpoint, region: 'auto', bucket, pathStyle: true, ...key },
+      access: { endpoint, region: 'auto', bucket, ...key },
       async stop() {
         await miniflare.dispose()
         await folder.remove()
@@ -77,7 +78,7 @@ function program(
         env: { PATH: process.env['PATH'], HOME: folder.path, ...env },
       })
       const ended = once(child, 'close')
-      const access = { endpoint: `http://${address}`, region: 'us-east-1', bucket, pathStyle: true, ...key }
+      const access = { endpoint: `http://${address}`, region: 'us-east-1', bucket, ...key }
       const answers = async () => (await fetch(access.endpoint).catch(() => undefined)) !== undefined
       await eventually(`${name} answers`, answers)
       await makeBucket(connectS3({ access, clock: systemClock, timeoutMs: 10_000 }))
@@ -91,6 +92,26 @@ function program(
       }
     },
   }
+}
+
+/** Options of the command line for a registry on a server. */
+export function s3Settings({ endpoint, region, bucket, prefix, accessKeyId, secretAccessKey }: S3Access) {
+  return {
+    'bucket-s3-url': `${endpoint ?? ''}/${bucket}`,
+    ...(prefix ? { 'bucket-prefix': prefix.slice(0, -1) } : {}),
+    'bucket-region': region,
+    'bucket-access-key-id': accessKeyId,
+    'bucket-secret-access-key': secretAccessKey,
+  }
+}
+
+/** Every object of a bucket with its ETag, whatever prefix the registry has in it. */
+export async function objectsIn(access: S3Access): Promise<Readonly<Record<string, string>>> {
+  const s3 = connectS3({ access: { ...access, prefix: '' }, clock: systemClock, timeoutMs: 10_000 })
+  const found: Record<string, string> = {}
+  for await (const { objects } of listPages(s3, '', { level: 'all' }, { signal: new AbortController().signal }))
+    for (const { key, etag } of objects) found[key] = etag
+  return found
 }
 
 async function makeBucket(s3: S3Connection): Promise<void> {

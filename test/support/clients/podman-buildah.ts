@@ -49,7 +49,13 @@ export async function startTool(client: Client & ('podman' | 'buildah')): Promis
   const storage = [`--root=${folder.path}/root`, `--runroot=${folder.path}/run`, '--storage-driver=vfs']
   const credentials = await createCredentialFile(folder.path)
   return {
-    run: (...args) => runClient(client, [...storage, ...args], { HOME: folder.path, ...credentials.environment }),
+    // What builds keep for the next lies in TMPDIR.
+    run: (...args) =>
+      runClient(client, [...storage, ...args], {
+        HOME: folder.path,
+        TMPDIR: folder.path,
+        ...credentials.environment,
+      }),
     credentials,
     stop: folder.remove,
   }

@@ -27,6 +27,7 @@ export const howToInstall = {
   'docker-buildx': '.ci/install-clients docker-buildx',
   registry: '.ci/install-clients registry',
   ipfs: '.ci/install-clients ipfs',
+  'compose-spec': '.ci/install-clients compose-spec',
 } as const
 
 export type Client = keyof typeof howToInstall

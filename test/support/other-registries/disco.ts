@@ -7,7 +7,9 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type Client, missingClients } from '../clients/programs.ts'
+import type { S3Access } from '../../../origin/bucket/s3-connection.ts'
 import type { Kubo } from '../ipfs/kubo.ts'
+import { s3Parameters } from './distribution.ts'
 import { eventually, temporaryFolder } from '../stack.ts'
 
 export interface Disco {
@@ -22,8 +24,8 @@ export interface Disco {
 export interface DiscoOptions {
   /** Where it keeps images, and looks for those of others. */
   readonly kubo: Kubo
-  /** The folder of its cache. Without one it neither keeps a copy nor clones an image of another. */
-  readonly cacheFolder?: string
+  /** The folder or the bucket of its cache. Without one it neither keeps a copy nor clones an image of another. */
+  readonly cache?: string | S3Access
   /** Keeps images in the cache alone. */
   readonly cacheOnly?: boolean
 }
@@ -37,7 +39,7 @@ export function missingForDisco(...clients: readonly Client[]): string | undefin
 }
 
 /** Rejects with its log where it does not start. */
-export async function startDisco({ kubo, cacheFolder, cacheOnly = false }: DiscoOptions): Promise<Disco> {
+export async function startDisco({ kubo, cache, cacheOnly = false }: DiscoOptions): Promise<Disco> {
   const own = await temporaryFolder()
   const [port, innerPort] = await freePorts()
   const configFile = join(own.path, 'config.yaml')
@@ -48,7 +50,7 @@ export async function startDisco({ kubo, cacheFolder, cacheOnly = false }: Disco
     storage: {
       ipfs: {
         router: { nodes: [{ url: kubo.url }] },
-        ...(cacheFolder === undefined ? {} : { cache: { filesystem: { rootdirectory: cacheFolder } } }),
+        ...(cache === undefined ? {} : { cache: driverOf(cache) }),
         ...(cacheOnly ? { cacheonly: true } : {}),
       },
       maintenance: { uploadpurging: { enabled: false } },
@@ -98,6 +100,10 @@ export async function startDisco({ kubo, cacheFolder, cacheOnly = false }: Disco
     },
     stop,
   }
+}
+
+function driverOf(cache: string | S3Access): object {
+  return typeof cache === 'string' ? { filesystem: { rootdirectory: cache } } : { s3: s3Parameters(cache) }
 }
 
 async function answers(url: string): Promise<boolean> {

@@ -1,9 +1,10 @@
-// CNCF Distribution, the registry whose layout our bucket shares, over a folder.
+// CNCF Distribution, the registry whose layout our bucket shares, over a folder or on S3.
 
 import { spawn } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { S3Access } from '../../../origin/bucket/s3-connection.ts'
 import { findClient } from '../clients/programs.ts'
 import { temporaryFolder } from '../stack.ts'
 
@@ -12,8 +13,8 @@ export interface Distribution {
   stop(): Promise<void>
 }
 
-/** Serves `folder` in place. Rejects with its log where it does not start. */
-export async function startDistribution(folder: string): Promise<Distribution> {
+/** Serves a folder or a bucket in place. Rejects with its log where it does not start. */
+export async function startDistribution(place: string | S3Access): Promise<Distribution> {
   const program = findClient('registry')
   if (program === undefined) throw new Error('registry is not installed')
   const own = await temporaryFolder()
@@ -22,7 +23,7 @@ export async function startDistribution(folder: string): Promise<Distribution> {
   const config = {
     version: '0.1',
     log: { level: 'info', formatter: 'json', accesslog: { disabled: true } },
-    storage: { filesystem: { rootdirectory: folder } },
+    storage: typeof place === 'string' ? { filesystem: { rootdirectory: place } } : { s3: s3Parameters(place) },
     http: { addr: '127.0.0.1:0' },
   }
   await writeFile(configFile, JSON.stringify(config))
@@ -53,5 +54,18 @@ export async function startDistribution(folder: string): Promise<Distribution> {
   } catch (error) {
     await stop()
     throw error
+  }
+}
+
+/** What the drivers of Distribution and of its descendants are told of a bucket. */
+export function s3Parameters(access: S3Access): Readonly<Record<string, string | boolean>> {
+  return {
+    regionendpoint: access.endpoint ?? '',
+    region: access.region,
+    bucket: access.bucket,
+    rootdirectory: access.prefix ?? '',
+    forcepathstyle: true,
+    accesskey: access.accessKeyId,
+    secretkey: access.secretAccessKey,
   }
 }
