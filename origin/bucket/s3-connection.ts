@@ -7,7 +7,7 @@ import { type Clock, deadline, pause } from '../../shared/ports/clock.ts'
 import type { Wait } from '../../shared/ports/bucket.ts'
 import { orAborted } from '../../shared/ports/or-aborted.ts'
 import { OciError, UpstreamError } from '../../shared/protocol/errors.ts'
-import { isLoopbackAddress } from '../../shared/protocol/ip-address.ts'
+import { isLoopbackUrl } from '../../shared/protocol/ip-address.ts'
 import { createRecentWrites, type RecentWrites } from './recent-writes.ts'
 import { createS3Requests, type S3Answer, S3Refusal, type S3Request } from './s3-request.ts'
 
@@ -206,9 +206,7 @@ export function connectS3({ access, clock, timeoutMs }: S3Deps): S3Connection {
 }
 
 function isOpenRoad(endpoint: string): boolean {
-  const { protocol, hostname } = new URL(endpoint)
-  const isHere = hostname === 'localhost' || isLoopbackAddress(hostname.replace(/^\[|\]$/g, ''))
-  return protocol === 'http:' && !isHere
+  return new URL(endpoint).protocol === 'http:' && !isLoopbackUrl(endpoint)
 }
 
 /** What an error of the library says; undefined where it is none that a server or the network can cause. */

@@ -24,6 +24,8 @@ const main = defineCommand({
     token: async () => (await import('./token.ts')).default,
     user: async () => (await import('./user.ts')).default,
     config: async () => (await import('./config.ts')).default,
+    doctor: async () => (await import('./doctor.ts')).default,
+    deploy: async () => (await import('./deploy.ts')).default,
   },
 })
 

@@ -89,6 +89,21 @@ export function originUrl(config: Config): string {
   return config.edge.origin_url ?? `${schemeOf(config)}://${formatAddress(config.origin.listen)}`
 }
 
+/** The origin, as programs on this machine reach it. */
+export function localOriginUrl(config: Config): string {
+  return localUrl(config, config.origin.listen)
+}
+
+/** The edge, as programs on this machine reach it. */
+export function localEdgeUrl(config: Config): string {
+  return localUrl(config, config.edge.listen)
+}
+
+function localUrl(config: Config, { host, port }: ListenAddress): string {
+  const here = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
+  return `${schemeOf(config)}://${formatAddress({ host: here, port })}`
+}
+
 /** What origin and edge speak. */
 function schemeOf({ http }: Config): 'http' | 'https' {
   return http.tls_cert === undefined ? 'http' : 'https'

@@ -43,17 +43,18 @@ export async function startAuthentication(deps: {
   return { auth: { service, tokens: verifier, issuer }, publish }
 }
 
+/** What an origin of this configuration tells edges. */
+export function accessDocument(config: Config, access: AccessRules, keys: readonly PublicKey[]): AccessDocument {
+  const { readOnly: _, ...rules } = access
+  return { rules, loopback: areUnasked(config, access), keys: [...keys] }
+}
+
 async function tellEdges(
   { config, access, bucket, log }: { config: Config; access: AccessRules; bucket: Bucket; log: Log },
   keys: TokenKeys | undefined,
 ): Promise<void> {
-  const { readOnly, ...rules } = access
-  const document: AccessDocument = {
-    rules,
-    loopback: areUnasked(config, access),
-    keys: [...((await keys?.published()) ?? [])],
-  }
-  if (readOnly !== true) {
+  const document = accessDocument(config, access, (await keys?.published()) ?? [])
+  if (access.readOnly !== true) {
     if (await publishAccess(bucket, document, unhurried)) log.info('published the access rules; edges follow')
   } else if (!(await isPublished(bucket, document, unhurried))) {
     log.warn(

@@ -3,6 +3,7 @@
 import { build, stop as stopEsbuild } from 'esbuild'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parseWranglerFile, type WranglerFile } from '../deploy/wrangler-file.ts'
 import { projectFolder } from './project-folder.ts'
 
 /** Writes the bundled worker to `outfile`. */
@@ -25,8 +26,14 @@ export async function buildWorker(outfile: string): Promise<void> {
 
 /** The date that the deployed worker runs with, so that both behave alike. */
 export async function compatibilityDate(): Promise<string> {
-  const wrangler = await readFile(join(projectFolder, 'wrangler.toml'), 'utf8')
-  const date = /^compatibility_date = "(\d{4}-\d{2}-\d{2})"$/m.exec(wrangler)?.[1]
-  if (date === undefined) throw new Error('wrangler.toml has no compatibility_date')
-  return date
+  return (await readWranglerFile(join(projectFolder, 'wrangler.toml'))).compatibility_date
+}
+
+/** @throws Error that names the file */
+export async function readWranglerFile(path: string): Promise<WranglerFile> {
+  try {
+    return parseWranglerFile(await readFile(path, 'utf8'))
+  } catch (error) {
+    throw new Error(`${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+  }
 }

@@ -8,7 +8,7 @@ import { type EdgeWord, edgeWordHeader } from '../../shared/auth/edge-word.ts'
 import { clientInfo } from '../../shared/http/client-info.ts'
 import { streamedAnswer, toResponse } from '../../shared/http/answer.ts'
 import { errorAnswer } from '../../shared/http/write-error.ts'
-import type { ClientBindings, ClientInfo } from '../../shared/ports/client-info.ts'
+import type { ClientBindings } from '../../shared/ports/client-info.ts'
 import type { Log } from '../../shared/ports/log.ts'
 import type { IpNetwork } from '../../shared/protocol/ip-address.ts'
 import type { Traffic } from '../metrics/traffic.ts'
@@ -55,11 +55,13 @@ export async function listenHttp(options: {
         return toResponse(errorAnswer(tooManyHeaders(mostHeaders), request.method))
       pauseIdleLimit(bindings, options.idleTimeoutMs)
       giveBody(request, bindings)
-      const client =
-        (await saidByEdge(request, options.edgeWord)) ??
-        clientInfo(request, bindings.incoming.socket.remoteAddress, options.trustedProxies ?? [])
+      const peer = bindings.incoming.socket.remoteAddress
+      const { edge, client = clientInfo(request, peer, options.trustedProxies ?? []) } = await saidByEdge(
+        request,
+        options.edgeWord,
+      )
       const known = hasDotSegment(bindings.incoming.url ?? '') ? atRoot(request) : request
-      const response = await options.fetch(known, { client })
+      const response = await options.fetch(known, { client, edge })
       discardRest(bindings)
       const streamed = streamedAnswer(response)
       if (streamed === undefined) return response
@@ -98,9 +100,12 @@ export async function listenHttp(options: {
   return { address: { host: options.address.host, port }, drain: (drainMs) => drain(server, drainMs, endHandshakes) }
 }
 
-async function saidByEdge({ headers }: Request, word: EdgeWord | undefined): Promise<ClientInfo | undefined> {
+/** Whom an edge asks for, and whether it is one that is known; nothing where none says so. */
+async function saidByEdge({ headers }: Request, word: EdgeWord | undefined): Promise<ClientBindings> {
   const said = word && headers.get(edgeWordHeader)
-  return said && word ? word.verify(said) : undefined
+  if (!said || !word) return {}
+  const client = await word.verify(said)
+  return client === undefined ? { edge: 'unknown' } : { edge: 'known', client }
 }
 
 /** Milliseconds for all headers of a request. */

@@ -12,6 +12,7 @@ import type { Config } from '../config/schema.ts'
 import { bucketPlace, openBucket } from './open-bucket.ts'
 import { createProgress, type Progress } from './progress.ts'
 import { systemClock } from './system-ports.ts'
+import { untilStopped } from './until-stopped.ts'
 
 export interface VerbRun {
   readonly config: Config
@@ -47,18 +48,14 @@ export async function runVerb<Result>(
       `there is no bucket at ${place}; name the data folder by --data-dir, or the bucket by --bucket-folder`,
     )
   const access = accessRules(config)
-  const stopped = new AbortController()
-  const stop = () => stopped.abort(new Error('stopped before it was done'))
-  process.on('SIGINT', stop)
-  process.on('SIGTERM', stop)
   const progress = createProgress(process.stderr, systemClock)
   try {
-    const { bucket, uploads } = await openBucket(config, verbLog)
-    return await work({ config, place, bucket, uploads, access, log: verbLog, progress, wait: stopped })
+    return await untilStopped(async (wait) => {
+      const { bucket, uploads } = await openBucket(config, verbLog)
+      return work({ config, place, bucket, uploads, access, log: verbLog, progress, wait })
+    })
   } finally {
     progress.end()
-    process.off('SIGINT', stop)
-    process.off('SIGTERM', stop)
   }
 }
 

@@ -74,6 +74,11 @@ export async function isPublished(bucket: BucketReader, document: AccessDocument
   return there !== undefined && new TextDecoder().decode(there) === accessDocumentText(document)
 }
 
+/** Whether two say the same of who may do what, whatever their keys. */
+export function haveSameRules(one: AccessDocument, other: AccessDocument): boolean {
+  return accessDocumentText({ ...one, keys: [] }) === accessDocumentText({ ...other, keys: [] })
+}
+
 /** What edges get. Parsed before, so that the same is the same text, whoever made it. */
 export function accessDocumentText(document: AccessDocument): string {
   return JSON.stringify(v.parse(documentSchema, { ...document, version: 1 } satisfies StoredDocument))

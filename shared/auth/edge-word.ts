@@ -10,6 +10,9 @@ import { clockToleranceSeconds } from './token.ts'
 /** The header in which it stands. */
 export const edgeWordHeader = 'Mirrorball-Client'
 
+/** The header in which the origin says whether it believed that. It tells who has no key nothing but that. */
+export const knownEdgeHeader = 'Mirrorball-Edge'
+
 /** Milliseconds in which a request should have come from the edge to the origin. */
 const lifeMs = 60_000
 

@@ -1,6 +1,7 @@
 // What an edge does with a request once it knows the facts. Pure: no waiting, no side effect. The facts are gathered by
 // edge-app.ts; docs/request-handling.md is this file in words and as a picture.
 
+import { isLoopbackUrl } from '../protocol/ip-address.ts'
 import { isContentName, type RepositoryName } from '../protocol/names.ts'
 
 /** What the bucket said about one piece of content under one name. */
@@ -35,15 +36,5 @@ export type BlobDelivery = 'head' | 'redirect' | 'stream'
 export function decideDelivery(method: string, link: string | undefined, requestUrl: string): BlobDelivery {
   if (method === 'HEAD') return 'head'
   if (link === undefined) return 'stream'
-  return isLoopback(link) && !isLoopback(requestUrl) ? 'stream' : 'redirect'
-}
-
-function isLoopback(url: string): boolean {
-  const { hostname } = new URL(url)
-  return (
-    hostname === 'localhost' ||
-    hostname.endsWith('.localhost') ||
-    hostname === '[::1]' ||
-    /^127(?:\.\d{1,3}){3}$/.test(hostname)
-  )
+  return isLoopbackUrl(link) && !isLoopbackUrl(requestUrl) ? 'stream' : 'redirect'
 }

@@ -5,6 +5,7 @@ import type { AccessRules } from '../auth/access.ts'
 import { callerOf } from '../auth/authentication.ts'
 import { authorize, scopesFor } from '../auth/authorize.ts'
 import { anonymousCaller, type Caller } from '../auth/caller.ts'
+import { knownEdgeHeader } from '../auth/edge-word.ts'
 import type { CurrentPolicy, Policy } from '../auth/policy.ts'
 import type { ClientBindings, ClientInfo } from '../ports/client-info.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -139,6 +140,7 @@ export function createRegistryApp(deps: FrameDeps, handle: (request: RegistryReq
         'Docker-Distribution-Api-Version': 'registry/2.0',
         'X-Request-Id': id,
         'Server-Timing': `${logged.tier};dur=${ms}`,
+        ...(bindings?.edge === undefined ? {} : { [knownEdgeHeader]: bindings.edge }),
       }),
     )
   })

@@ -13,4 +13,6 @@ export interface ClientInfo {
 /** What a runtime passes to `app.fetch(request, bindings)`. */
 export interface ClientBindings {
   readonly client?: ClientInfo
+  /** Whether it was an edge that asked, as it says itself, and one that is known. */
+  readonly edge?: 'known' | 'unknown' | undefined
 }

@@ -54,6 +54,13 @@ export function isLoopbackAddress(address: string): boolean {
   return address === '::1' || /^127(?:\.\d{1,3}){3}$/.test(address)
 }
 
+/** Whether a URL leads to the machine that it is read on. */
+export function isLoopbackUrl(url: string): boolean {
+  const { hostname } = new URL(url)
+  if (hostname === 'localhost' || hostname.endsWith('.localhost')) return true
+  return isLoopbackAddress(hostname.replace(/^\[|\]$/g, ''))
+}
+
 function contains({ bytes, bits }: IpNetwork, address: Uint8Array): boolean {
   if (bytes.byteLength !== address.byteLength) return false
   return bytes.every((byte, at) => {

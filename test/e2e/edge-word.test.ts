@@ -76,6 +76,15 @@ test('a client that says so itself is not believed', async () => {
     expect(await clientOf(origin.url, `${id}-at-the-origin`, { 'Mirrorball-Client': said })).toBe('127.0.0.1')
 })
 
+test('an edge hears whether it is believed, and nobody else anything', async () => {
+  const saidTo = async (base: string, headers: Readonly<Record<string, string>> = {}) =>
+    (await fetch(`${base}/v2/some/name/blobs/uploads/`, { method: 'POST', headers })).headers.get('Mirrorball-Edge')
+  expect(await saidTo((await startEdge('node')).url)).toBe('known')
+  expect(await saidTo((await startEdge('node', { 'edge-key': anotherKey })).url)).toBe('unknown')
+  expect(await saidTo(origin.url, { 'Mirrorball-Client': forgedBy(anotherKey) })).toBe('unknown')
+  expect(await saidTo(origin.url)).toBeNull()
+})
+
 test('the key is in no log, and in nothing that is printed', () => {
   for (const part of started) expect(`${JSON.stringify(part.log)}${part.text()}`).not.toContain(anotherKey)
 })

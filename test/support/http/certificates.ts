@@ -10,8 +10,8 @@ const openssl = (...args: readonly string[]) => promisify(execFile)('openssl', [
 export interface Authority {
   /** PEM file of its own certificate, for clients to trust. */
   readonly caFile: string
-  /** Makes `cert.pem` and `key.pem` in a folder of their own, for names such as `DNS:localhost`. */
-  issue(names?: string): Promise<IssuedCertificate>
+  /** Makes `cert.pem` and `key.pem` in a folder of their own, for names such as `DNS:localhost`. Good for a day, or `days`. */
+  issue(names?: string, days?: number): Promise<IssuedCertificate>
 }
 
 export interface IssuedCertificate {
@@ -25,16 +25,16 @@ export interface IssuedCertificate {
 export async function createAuthority(folder: string): Promise<Authority> {
   const [caFile, caKey] = [join(folder, 'ca.pem'), join(folder, 'ca-key.pem')]
   const authority = ['-subj', '/CN=Test authority', '-addext', 'keyUsage=critical,keyCertSign']
-  await openssl('req', '-x509', ...newKey(caKey), '-out', caFile, '-days', '2', ...authority)
+  await openssl('req', '-x509', ...newKey(caKey), '-out', caFile, '-days', '90', ...authority)
   return {
     caFile,
-    async issue(names = 'DNS:localhost') {
+    async issue(names = 'DNS:localhost', days = 1) {
       const issued = await mkdtemp(join(folder, 'certificate-'))
       const [certFile, keyFile] = [join(issued, 'cert.pem'), join(issued, 'key.pem')]
       const [request, extensions] = [join(issued, 'request.pem'), join(issued, 'extensions')]
       await writeFile(extensions, `subjectAltName=${names}\nextendedKeyUsage=serverAuth\n`)
       await openssl('req', ...newKey(keyFile), '-out', request, '-subj', '/CN=registry')
-      const signing = ['-CA', caFile, '-CAkey', caKey, '-days', '1', '-extfile', extensions]
+      const signing = ['-CA', caFile, '-CAkey', caKey, '-days', String(days), '-extfile', extensions]
       await openssl('x509', '-req', '-in', request, ...signing, '-out', certFile)
       return { certFile, keyFile, cert: await readFile(certFile, 'utf8') }
     },
