@@ -6,6 +6,7 @@ import { createEdgeFinders } from '../shared/edge/finders.ts'
 import { createHttpBucket } from '../shared/edge/http-bucket.ts'
 import { createMemoryCache } from '../shared/edge/memory-cache.ts'
 import { createOriginClient } from '../shared/edge/origin-client.ts'
+import { createPublicLinks } from '../shared/edge/public-links.ts'
 import { accessKnown, createPublishedAccess } from '../shared/edge/published-access.ts'
 import { type BucketAccess, createSignedLinks, type SignedLinks } from '../shared/edge/signed-links.ts'
 import { bucketReadable } from '../shared/http/health.ts'
@@ -53,6 +54,7 @@ export function composeEdge(config: WorkerConfig): RegistryApp {
     requestLimit: createRequestLimit(config.REQUESTS_PER_MINUTE, clock),
     bucket,
     links,
+    publicLinks: config.BUCKET_PUBLIC_URL === undefined ? undefined : createPublicLinks(config.BUCKET_PUBLIC_URL),
     finders: createEdgeFinders({
       bucket,
       memory: createMemoryCache(config.MEMORY_CACHE_MIB * 1024 * 1024),

@@ -11,10 +11,13 @@ const bindingsSchema = v.object({
   BUCKET: v.optional(v.custom<R2Bucket>((value) => typeof value === 'object', 'must be an R2 binding')),
   /** KV namespace for manifests. */
   MANIFESTS: v.optional(v.custom<KVNamespace>((value) => typeof value === 'object', 'must be a KV binding')),
+  /** The bucket's S3 address: for redirects, and for the worker's own reads where no R2 bucket is bound. */
   BUCKET_URL: v.optional(httpUrl),
   BUCKET_REGION: v.optional(text, 'auto'),
   BUCKET_ACCESS_KEY_ID: v.optional(text),
   BUCKET_SECRET_ACCESS_KEY: v.optional(text),
+  /** Where everyone gets the bucket's blobs without a signature: for redirects while everyone may pull everything. */
+  BUCKET_PUBLIC_URL: v.optional(httpUrl),
   ORIGIN_URL: originUrl,
   /** The origin's `edge.key`. */
   EDGE_KEY: v.optional(sharedSecret),

@@ -1,9 +1,11 @@
 // How an edge reads the bucket, and where it sends clients for blobs.
 
 import { createHttpBucket } from '../../shared/edge/http-bucket.ts'
+import { createPublicLinks } from '../../shared/edge/public-links.ts'
 import { type BucketAccess, createSignedLinks, type SignedLinks } from '../../shared/edge/signed-links.ts'
 import { bucketReadable } from '../../shared/http/health.ts'
 import type { BucketReader } from '../../shared/ports/bucket.ts'
+import type { ObjectLinks } from '../../shared/ports/object-links.ts'
 import type { ReadinessCheck } from '../../shared/ports/readiness.ts'
 import { bucketKey } from '../accounts/bucket-key.ts'
 import { folderReadable } from '../bucket/folder-checks.ts'
@@ -16,6 +18,8 @@ export interface BucketReading {
   readonly bucket: BucketReader
   /** For clients. */
   readonly links: SignedLinks
+  /** For clients while everyone may pull everything; undefined: `links`. */
+  readonly publicLinks: ObjectLinks | undefined
   /** What `/readyz` looks at. */
   readonly check: ReadinessCheck
 }
@@ -30,14 +34,15 @@ export async function bucketAccess(config: Config): Promise<BucketAccess> {
 export async function readBucket(config: Config): Promise<BucketReading> {
   const access = await bucketAccess(config)
   const links = createSignedLinks(access, systemClock)
-  const { s3_url: s3Url } = config.bucket
+  const { s3_url: s3Url, public_url: publicUrl } = config.bucket
+  const publicLinks = publicUrl === undefined ? undefined : createPublicLinks(publicUrl)
   if (s3Url === undefined && config.edge.bucket_access === 'folder') {
     const folder = bucketFolder(config)
-    return { bucket: createFsBucketReader({ folder }), links, check: folderReadable(folder) }
+    return { bucket: createFsBucketReader({ folder }), links, publicLinks, check: folderReadable(folder) }
   }
   // Loaded where it is used: the library takes memory.
   const { createPooledFetch } = await import('./pooled-fetch.ts')
   const ownLinks = s3Url === undefined ? links : createSignedLinks({ ...access, url: s3Url }, systemClock)
   const bucket = createHttpBucket({ links: ownLinks, fetch: createPooledFetch() })
-  return { bucket, links, check: bucketReadable(bucket) }
+  return { bucket, links, publicLinks, check: bucketReadable(bucket) }
 }
