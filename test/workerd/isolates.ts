@@ -41,8 +41,14 @@ export function newIsolate(changes: object = {}): object {
   return { ...env, ...changes }
 }
 
+export interface Asked {
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly redirect?: 'manual'
+}
+
 /** Asks an isolate, and waits for what it does after the answer. */
-export async function ask(isolate: object, path: string, init: RequestInit = {}): Promise<Response> {
+export async function ask(isolate: object, path: string, init: Asked = {}): Promise<Response> {
   const context = createExecutionContext()
   const response = await worker.fetch(new Request(`${base}${path}`, init), isolate, context)
   await waitOnExecutionContext(context)

@@ -1,7 +1,6 @@
 // Workers, R2 and KV as Cloudflare has them, on this machine: one Miniflare serves the built worker, by its bindings, and
 // the very same bucket by the S3 API and by its public host.
 
-import { copyFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import type { S3Access } from '../../../origin/bucket/s3-connection.ts'
@@ -26,11 +25,10 @@ export interface LocalCloudflare {
   readonly stop: () => Promise<void>
 }
 
-/** @param entry a module that stands before `./worker.js`, the built worker; by default there is none */
+/** @param entry the worker's module, in the project's folder; by default the one that is deployed */
 export async function startLocalCloudflare(entry?: string): Promise<LocalCloudflare> {
   const folder = await temporaryFolder()
-  const scripts = join(folder.path, 'scripts')
-  const files = entry === undefined ? ['worker.js'] : ['entry.js', 'worker.js']
+  const script = join(folder.path, 'worker.js')
   const date = await compatibilityDate()
   const r2Buckets = { BUCKET: { id: bucket, s3Credentials: key } }
 
@@ -43,8 +41,9 @@ export async function startLocalCloudflare(entry?: string): Promise<LocalCloudfl
         { name: 'no-worker', modules: true, script: 'export default {}', compatibilityDate: date, r2Buckets },
         ...Object.entries(workers).map(([name, bindings]) => ({
           name,
-          modulesRoot: scripts,
-          modules: files.map((file) => ({ type: 'ESModule' as const, path: join(scripts, file) })),
+          modules: true,
+          modulesRoot: folder.path,
+          scriptPath: script,
           compatibilityDate: date,
           r2Buckets,
           kvNamespaces: { MANIFESTS: 'manifests' },
@@ -64,9 +63,7 @@ export async function startLocalCloudflare(entry?: string): Promise<LocalCloudfl
     bucketUrl: `${endpoint}/${bucket}`,
     publicUrl: `${origin}/cdn-cgi/local/r2/public/${bucket}`,
     async deploy<Name extends string>(workers: Readonly<Record<Name, Variables>>) {
-      await mkdir(scripts, { recursive: true })
-      await buildWorker(join(scripts, 'worker.js'))
-      if (entry !== undefined) await copyFile(entry, join(scripts, 'entry.js'))
+      await buildWorker(script, entry)
       // The port stays, and the bucket with it.
       await miniflare.setOptions(options(workers))
       const urls: Partial<Record<Name, string>> = {}
