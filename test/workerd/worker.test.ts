@@ -1,7 +1,7 @@
 // The deployed worker, with R2 and KV: what it serves, from which tier, and what it does when a part is gone.
 
 import { env, exports } from 'cloudflare:workers'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { blobKey } from '../../shared/layout/keys.ts'
 import { counted } from './counted.ts'
 import { ask, base, newIsolate, storeImage } from './isolates.ts'
@@ -79,6 +79,24 @@ describe('the worker', () => {
     )
     expect(response.headers.get('Location')).not.toContain('secret')
     expect(response.headers.get('Cache-Control')).toBe('private, no-store')
+  })
+
+  test('reads by its binding alone, whatever it has URLs for', async () => {
+    const { layer, manifest } = await storeImage('worker/binding', 'v1', 'binding')
+    const fetched = vi.spyOn(globalThis, 'fetch')
+    const urls = {
+      // Of loopback, where a client that came by another name is not sent.
+      BUCKET_URL: 'http://127.0.0.1:9/bucket',
+      BUCKET_PUBLIC_URL: 'http://127.0.0.1:9',
+      BUCKET_ACCESS_KEY_ID: 'id',
+      BUCKET_SECRET_ACCESS_KEY: 'secret',
+    }
+    expect(await (await getFresh('/v2/worker/binding/manifests/v1', urls)).text()).toBe(manifest)
+    const blob = await getFresh(`/v2/worker/binding/blobs/${layer}`, urls)
+    expect([blob.status, tierOf(blob), await blob.text()]).toEqual([200, 'bucket', 'binding'])
+    expect((await getFresh('/v2/worker/binding/tags/list', urls)).status).toBe(200)
+    expect(fetched).not.toHaveBeenCalled()
+    fetched.mockRestore()
   })
 
   test('answers from KV with a warning while R2 is in error, and 503 for what KV does not know', async () => {
