@@ -19,11 +19,6 @@ export interface FoundManifest extends StoredManifest {
   readonly root?: Cid | undefined
 }
 
-/** Isolates are many and begin with an empty memory, and KV's writes cost ten times its reads. */
-async function keepTagUnlessKnown(cache: ManifestCache, name: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
-  if ((await cache.lastTag(name, tag)) !== digest) await cache.keepLastTag(name, tag, digest)
-}
-
 type InBackground = (work: Promise<unknown>) => void
 
 export interface CachedManifests {
@@ -121,4 +116,9 @@ export function createCachedManifests(deps: CachedManifestsDeps): CachedManifest
       )
     },
   }
+}
+
+/** Isolates are many and begin with an empty memory, and KV's writes cost ten times its reads. */
+async function keepTagUnlessKnown(cache: ManifestCache, name: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
+  if ((await cache.lastTag(name, tag)) !== digest) await cache.keepLastTag(name, tag, digest)
 }
