@@ -9,7 +9,7 @@ import { pushBlobsSuite } from './push-blobs.suite.ts'
 import { pushManifestsSuite } from './push-manifests.suite.ts'
 import { refusalsSuite } from './refusals.suite.ts'
 
-describe.each(['signed'] as const)('a worker whose blobs are %s', (delivery) => {
+describe('the worker with R2 and KV bound', () => {
   let registry: WorkersOnR2
 
   beforeAll(async () => {
@@ -18,7 +18,7 @@ describe.each(['signed'] as const)('a worker whose blobs are %s', (delivery) => 
 
   afterAll(() => registry.stop())
 
-  const base = () => registry.workers[delivery]
+  const base = () => registry.workers.signed
   pullSuite(base, 'any')
   pushBlobsSuite(base)
   pushManifestsSuite(base)
