@@ -6,6 +6,7 @@ import { createEdgeFinders } from '../shared/edge/finders.ts'
 import { createHttpBucket } from '../shared/edge/http-bucket.ts'
 import { createMemoryCache } from '../shared/edge/memory-cache.ts'
 import { createOriginClient } from '../shared/edge/origin-client.ts'
+import { createPublicLinks } from '../shared/edge/public-links.ts'
 import { accessKnown, createPublishedAccess } from '../shared/edge/published-access.ts'
 import { prefixedBucket, prefixedLinks } from '../shared/edge/prefixed-bucket.ts'
 import { type BucketAccess, createSignedLinks, type SignedLinks } from '../shared/edge/signed-links.ts'
@@ -31,7 +32,7 @@ export function composeEdge(config: WorkerConfig): RegistryApp {
   const log = createConsoleLog(config.LOG_LEVEL)
   const signing = bucketAccess(config)
   const links = signing === undefined ? undefined : createSignedLinks(signing, clock)
-  const { BUCKET_PREFIX: prefix } = config
+  const { BUCKET_PREFIX: prefix, BUCKET_PUBLIC_URL: publicUrl } = config
   const bucket = prefixedBucket(
     config.BUCKET === undefined
       ? createHttpBucket({ links: required(links), fetch: fetchObjectBy(boundFetch) })
@@ -57,6 +58,7 @@ export function composeEdge(config: WorkerConfig): RegistryApp {
     requestLimit: createRequestLimit(config.REQUESTS_PER_MINUTE, clock),
     bucket,
     links: links && prefixedLinks(links, prefix),
+    publicLinks: publicUrl === undefined ? undefined : prefixedLinks(createPublicLinks(publicUrl), prefix),
     finders: createEdgeFinders({
       bucket,
       memory: createMemoryCache(config.MEMORY_CACHE_MIB * 1024 * 1024),

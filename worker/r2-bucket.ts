@@ -41,12 +41,15 @@ export function createR2Bucket(r2: R2Bucket): BucketReader {
     },
 
     async open(key, range, { signal }) {
-      // R2 answers a range that lies outside of the object with all of it; the port says that ranges lie inside.
       const options = range === undefined ? {} : { range: { offset: range.start, length: range.end - range.start + 1 } }
       const object = await guarded(signal, r2.get(key, options))
-      return object === null
-        ? undefined
-        : { sizeBytes: object.size, body: object.body as ReadableStream<Uint8Array<ArrayBuffer>> }
+      if (object === null) return undefined
+      // R2 answers a range that lies outside of the object with all of it, which is not what was asked for.
+      if (range !== undefined && range.end >= object.size) {
+        await object.body.cancel()
+        throw new UpstreamError('bucket', `${key} ends before the range that was asked for`)
+      }
+      return { sizeBytes: object.size, body: object.body as ReadableStream<Uint8Array<ArrayBuffer>> }
     },
 
     async *list(prefix, after, { signal }) {

@@ -2,6 +2,7 @@
 
 import { createHttpBucket } from '../../shared/edge/http-bucket.ts'
 import { prefixedBucket, prefixedLinks } from '../../shared/edge/prefixed-bucket.ts'
+import { createPublicLinks } from '../../shared/edge/public-links.ts'
 import { type BucketAccess, createSignedLinks } from '../../shared/edge/signed-links.ts'
 import { bucketReadable } from '../../shared/http/health.ts'
 import type { BucketReader } from '../../shared/ports/bucket.ts'
@@ -18,6 +19,8 @@ export interface BucketReading {
   readonly bucket: BucketReader
   /** For clients. */
   readonly links: ObjectLinks
+  /** For clients while everyone may pull everything; undefined: `links`. */
+  readonly publicLinks: ObjectLinks | undefined
   /** What `/readyz` looks at. */
   readonly check: ReadinessCheck
 }
@@ -32,14 +35,15 @@ export async function bucketAccess(config: Config): Promise<BucketAccess> {
 export async function readBucket(config: Config): Promise<BucketReading> {
   const access = await bucketAccess(config)
   const links = createSignedLinks(access, systemClock)
-  const { s3_url: s3Url, prefix } = config.bucket
+  const { s3_url: s3Url, public_url: publicUrl, prefix } = config.bucket
+  const publicLinks = publicUrl === undefined ? undefined : prefixedLinks(createPublicLinks(publicUrl), prefix)
   if (s3Url === undefined && config.edge.bucket_access === 'folder') {
     const folder = bucketFolder(config)
-    return { bucket: createFsBucketReader({ folder }), links, check: folderReadable(folder) }
+    return { bucket: createFsBucketReader({ folder }), links, publicLinks, check: folderReadable(folder) }
   }
   // Loaded where it is used: the library takes memory.
   const { createPooledFetch } = await import('./pooled-fetch.ts')
   const ownLinks = s3Url === undefined ? links : createSignedLinks({ ...access, url: s3Url }, systemClock)
   const bucket = prefixedBucket(createHttpBucket({ links: ownLinks, fetch: createPooledFetch() }), prefix)
-  return { bucket, links: prefixedLinks(links, prefix), check: bucketReadable(bucket) }
+  return { bucket, links: prefixedLinks(links, prefix), publicLinks, check: bucketReadable(bucket) }
 }

@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { parseWranglerFile, type WranglerFile } from '../deploy/wrangler-file.ts'
 import { projectFolder } from './project-folder.ts'
 
-/** Writes the bundled worker to `outfile`. */
-export async function buildWorker(outfile: string): Promise<void> {
+/** Writes the bundled worker to `outfile`. @param entry its module, in the project's folder */
+export async function buildWorker(outfile: string, entry = 'worker/index.ts'): Promise<void> {
   await build({
-    entryPoints: [join(projectFolder, 'worker/index.ts')],
+    entryPoints: [join(projectFolder, entry)],
     outfile,
     bundle: true,
     minify: true,

@@ -71,6 +71,7 @@ async function workerVariables(config: Config): Promise<Record<string, string>> 
     ...(config.bucket.prefix === undefined ? {} : { BUCKET_PREFIX: config.bucket.prefix }),
     BUCKET_ACCESS_KEY_ID: accessKeyId,
     BUCKET_SECRET_ACCESS_KEY: secretAccessKey,
+    ...(config.bucket.public_url === undefined ? {} : { BUCKET_PUBLIC_URL: config.bucket.public_url }),
     MEMORY_CACHE_MIB: String(Math.min(config.edge.memory_cache_mib, largestMemoryCacheMib)),
     BUCKET_TIMEOUT_MS: String(config.edge.bucket_timeout_ms),
     ORIGIN_TIMEOUT_MS: String(config.edge.origin_timeout_ms),

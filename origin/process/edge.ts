@@ -31,7 +31,7 @@ async function startNodeEdge(config: Config): Promise<Running> {
   const log = createLog('edge', config.log.level)
   const measured = await measuredAt(config.edge.metrics_listen)
   const metrics = measured?.metrics
-  const { bucket: plain, links, check } = await readBucket(config)
+  const { bucket: plain, links, publicLinks, check } = await readBucket(config)
   const bucket = metrics?.operations.reader(plain) ?? plain
   const policy = createPublishedAccess({
     bucket,
@@ -51,6 +51,7 @@ async function startNodeEdge(config: Config): Promise<Running> {
     requestLimit: createRequestLimit(config.http.requests_per_minute, systemClock),
     bucket,
     links,
+    publicLinks,
     finders: createEdgeFinders({
       bucket,
       memory: createMemoryCache(config.edge.memory_cache_mib * 1024 * 1024, metrics?.looked),

@@ -20,6 +20,8 @@ const bindingsSchema = v.object({
   BUCKET_REGION: v.optional(text, 'auto'),
   BUCKET_ACCESS_KEY_ID: v.optional(text),
   BUCKET_SECRET_ACCESS_KEY: v.optional(text),
+  /** Where everyone gets the bucket's blobs without a signature: for redirects while everyone may pull everything. */
+  BUCKET_PUBLIC_URL: v.optional(httpUrl),
   ORIGIN_URL: originUrl,
   /** The origin's `edge.key`. */
   EDGE_KEY: v.optional(sharedSecret),

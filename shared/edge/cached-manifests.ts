@@ -106,10 +106,19 @@ export function createCachedManifests(deps: CachedManifestsDeps): CachedManifest
       return (await memory.lastTag(name, tag)) ?? (await fromShared((cache) => cache.lastTag(name, tag)))
     },
     async sawTag(name, tag, digest, inBackground) {
-      // Memory tells whether this is news; after a restart KV is written once more, which it can bear.
-      if ((await memory.lastTag(name, tag)) === digest) return
+      const before = await memory.lastTag(name, tag)
+      if (before === digest) return
       await memory.keepLastTag(name, tag, digest)
-      if (shared !== undefined) inBackground(shared.keepLastTag(name, tag, digest))
+      if (shared === undefined) return
+      // A move is written at once: what a look at KV found could be from before it.
+      inBackground(
+        before === undefined ? keepTagUnlessKnown(shared, name, tag, digest) : shared.keepLastTag(name, tag, digest),
+      )
     },
   }
+}
+
+/** Isolates are many and begin with an empty memory, and KV's writes cost ten times its reads. */
+async function keepTagUnlessKnown(cache: ManifestCache, name: RepositoryName, tag: Tag, digest: Digest): Promise<void> {
+  if ((await cache.lastTag(name, tag)) !== digest) await cache.keepLastTag(name, tag, digest)
 }

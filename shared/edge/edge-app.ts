@@ -1,7 +1,7 @@
 // The edge's HTTP face: manifests from caches and bucket, blobs by redirect, the rest from the origin.
 // docs/request-handling.md numbers the rules.
 
-import type { AccessRules } from '../auth/access.ts'
+import { type AccessRules, isAllPublic } from '../auth/access.ts'
 import { anonymousCaller } from '../auth/caller.ts'
 import { blobKey } from '../layout/keys.ts'
 import type { BucketReader, Wait } from '../ports/bucket.ts'
@@ -31,6 +31,8 @@ export interface EdgeDeps extends FrameDeps {
   readonly bucket: BucketReader
   /** Where clients get blobs from; undefined: the edge streams them. */
   readonly links: ObjectLinks | undefined
+  /** Where they get them from instead while everyone may pull everything; undefined: nowhere. */
+  readonly publicLinks?: ObjectLinks | undefined
   /** By the rules of a request. */
   readonly finders: (access: AccessRules) => EdgeFinders
   readonly origin: OriginClient
@@ -227,14 +229,15 @@ async function getBlob(
   }
   if (sizeBytes === undefined) throw blobUnknown(name, digest)
   const key = blobKey(digest)
-  const link = request.method === 'GET' ? await deps.links?.link(key) : undefined
+  const link = request.method === 'GET' ? await linksNow(deps)?.link(key) : undefined
   const delivery = decideDelivery(request.method, link, request.request.url)
   if (delivery === 'redirect' && link !== undefined) {
     request.tier = 'redirect'
     return {
       status: 307,
       body: null,
-      // The URL is the client's alone and ends soon: nobody may keep this answer.
+      // A signed URL is the client's alone and ends soon, and a public one is given as long as the rules allow it: nobody
+      // may keep this answer.
       headers: {
         Location: link,
         'Docker-Content-Digest': digest,
@@ -245,4 +248,9 @@ async function getBlob(
   }
   request.tier = 'bucket'
   return blobAnswer(deps.bucket, { key, digest, sizeBytes }, request.request, wait)
+}
+
+/** A public host gives a blob to whoever knows its digest, so clients are sent there only while that closes nothing. */
+function linksNow({ access, links, publicLinks }: RequestDeps): ObjectLinks | undefined {
+  return publicLinks !== undefined && isAllPublic(access) ? publicLinks : links
 }

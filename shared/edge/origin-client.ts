@@ -126,7 +126,9 @@ export function createOriginClient(deps: {
         // The body goes on as the runtime's own stream: one of ours would lose its length in workerd. An empty one does
         // not, or the listener on Node would give it a media type.
         const answerBody = answer.headers.get('Content-Length') === '0' ? null : answer.body
-        return { status: answer.status, headers: asRecord(endToEnd(answer.headers)), body: answerBody }
+        // The origin always says who may keep what; something between it and us may not, and a cache would do as it likes.
+        const answerHeaders = { 'Cache-Control': 'no-store', ...asRecord(endToEnd(answer.headers)) }
+        return { status: answer.status, headers: answerHeaders, body: answerBody }
       } catch (error) {
         if (error instanceof UpstreamError) throw error
         if (broken.signal.aborted) throw new OciError('SIZE_INVALID', 'the body broke off')

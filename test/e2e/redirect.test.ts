@@ -68,3 +68,22 @@ describe.each(['node', 'workerd'] as const)('a blob at the edge on %s', (runtime
     expect(answer).toEqual({ status: 200, text: '0123456789' })
   })
 })
+
+test.each(['node', 'workerd'] as const)(
+  'a blob at the edge on %s is a 307 to the public host, where there is one and everyone may pull everything',
+  async (runtime) => {
+    const stack = await startStack(runtime, undefined, { 'bucket-public-url': 'http://127.0.0.1:9/blobs' })
+    try {
+      const digest = await pushBlob(stack.originUrl, 'some/name', 'public')
+      const answer = await fetch(`${stack.edgeUrl}/v2/some/name/blobs/${digest}`, { redirect: 'manual' })
+      const hex = digest.slice('sha256:'.length)
+      expect([answer.status, answer.headers.get('Location'), answer.headers.get('Cache-Control')]).toEqual([
+        307,
+        `http://127.0.0.1:9/blobs/docker/registry/v2/blobs/sha256/${hex.slice(0, 2)}/${hex}/data`,
+        'private, no-store',
+      ])
+    } finally {
+      await stack.stop()
+    }
+  },
+)

@@ -77,6 +77,7 @@ export interface EdgeParts {
   /** Where the origin is reached; by default nobody answers there. */
   readonly fetch?: Fetch
   readonly links?: ObjectLinks
+  readonly publicLinks?: ObjectLinks
   readonly clock?: Clock
   readonly memory?: ManifestCache
   readonly shared?: ManifestCache
@@ -92,6 +93,7 @@ export function edgeApp({
   bucket,
   fetch,
   links,
+  publicLinks,
   clock = systemClock,
   memory,
   shared,
@@ -111,6 +113,7 @@ export function edgeApp({
     observer,
     bucket,
     links,
+    publicLinks,
     finders: createEdgeFinders({
       bucket,
       memory: memory ?? createMemoryCache(1024 * 1024),

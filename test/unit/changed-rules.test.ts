@@ -4,12 +4,15 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { AccessRules } from '../../shared/auth/access.ts'
 import { createMemoryCache } from '../../shared/edge/memory-cache.ts'
+import { createPublicLinks } from '../../shared/edge/public-links.ts'
 import { createPublishedAccess } from '../../shared/edge/published-access.ts'
 import type { RegistryApp } from '../../shared/http/registry-app.ts'
 import type { BucketReader } from '../../shared/ports/bucket.ts'
 import type { ManifestCache } from '../../shared/ports/manifest-cache.ts'
+import { blobKey } from '../../shared/layout/keys.ts'
+import type { Digest } from '../../shared/protocol/digest.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
-import { edgeApp, fetchOf, originApp } from '../support/apps.ts'
+import { edgeApp, type EdgeParts, fetchOf, originApp } from '../support/apps.ts'
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
 import { sha256 } from '../support/image.ts'
 import { pushTo, type PushedImage } from '../support/ipfs/ipfs-world.ts'
@@ -20,6 +23,12 @@ import { silentLog } from '../support/silent-log.ts'
 
 const open = { anonymous: 'pull', delete: false } as const satisfies AccessRules
 const changed = { ...open, private: ['team/**'] } satisfies AccessRules
+
+const everyoneByRule: AccessRules = {
+  anonymous: 'none',
+  delete: false,
+  rules: [{ repositories: ['**'], users: [], anonymous: true, rights: ['pull'] }],
+}
 
 let objects: Objects
 let clock: FakeClock
@@ -50,7 +59,7 @@ async function publish(rules: AccessRules): Promise<void> {
   await publishTo(createMemoryBucket(objects), { rules })
 }
 
-function newEdge(): RegistryApp {
+function newEdge(more: Partial<EdgeParts> = {}): RegistryApp {
   const memory = createMemoryBucket(objects)
   const unless = async <Result>(work: () => Promise<Result>): Promise<Result> => {
     if (isDown) throw new UpstreamError('bucket', 'it is down')
@@ -74,7 +83,8 @@ function newEdge(): RegistryApp {
     onLoopback: false,
   })
   const fetch: ReturnType<typeof fetchOf> = (...args) => fetchOf(origin(rulesAtOrigin))(...args)
-  return edgeApp({ bucket, shared, clock, policy, fetch, links: { link: async (key) => `http://bucket.test/${key}` } })
+  const links = { link: async (key: string) => `http://bucket.test/${key}` }
+  return edgeApp({ bucket, shared, clock, policy, fetch, links, ...more })
 }
 
 /** Every way to what is in an image. */
@@ -150,6 +160,47 @@ test('while everything is public, the last known answers are by content names to
   isDown = true
   const manifests = pathsTo('team/app', secret).filter((path) => path.includes('/manifests/'))
   expect(await given(edge, manifests)).toEqual(manifests)
+})
+
+describe('a public bucket host', () => {
+  const publicLinks = createPublicLinks('http://public.test/blobs')
+  const links = { link: async (key: string) => `http://signed.test/${key}?signed` }
+  const blobOf = ({ blobs }: PushedImage) => sha256(blobs[0] ?? '')
+  const locationOf = async (edge: RegistryApp, name: string, digest: string) =>
+    (await edge.request(`http://edge.test/v2/${name}/blobs/${digest}`)).headers.get('Location')
+
+  test('is where clients are sent while everyone may pull everything, and from the minute on no more in which they may not', async () => {
+    const edge = newEdge({ links, publicLinks })
+    const [digest, ofTeam] = [blobOf(known), blobOf(secret)]
+    const [key, keyOfTeam] = [digest, ofTeam].map((each) => blobKey(each as Digest))
+    expect(await locationOf(edge, 'public/app', digest)).toBe(`http://public.test/blobs/${key}`)
+    expect(await locationOf(edge, 'team/app', ofTeam)).toBe(`http://public.test/blobs/${keyOfTeam}`)
+    await publish(changed)
+    clock.advance(59_999)
+    expect(await locationOf(edge, 'team/app', ofTeam)).toBe(`http://public.test/blobs/${keyOfTeam}`)
+    clock.advance(1)
+    expect(await locationOf(edge, 'team/app', ofTeam)).toBe(null)
+    // Not what is public either: with anything private there, the host has to be closed.
+    expect(await locationOf(edge, 'public/app', digest)).toBe(`http://signed.test/${key}?signed`)
+    await publish(open)
+    clock.advance(60_000)
+    expect(await locationOf(edge, 'public/app', digest)).toBe(`http://public.test/blobs/${key}`)
+  })
+
+  test.each<[string, AccessRules]>([
+    ['anonymous may not pull', { anonymous: 'none', users: 'pull', delete: false }],
+    ['a rule alone lets anonymous pull', everyoneByRule],
+    ['one repository is private, and another by a rule', { ...everyoneByRule, anonymous: 'pull', private: ['secret'] }],
+  ])('is no place for anything where %s', async (_, access) => {
+    const edge = edgeApp({ bucket: createMemoryBucket(objects), clock, access, links, publicLinks })
+    expect((await locationOf(edge, 'public/app', blobOf(known))) ?? '').not.toContain('public.test')
+  })
+
+  test('alone is no reason to send anyone anywhere: the edge streams where it is not to be used', async () => {
+    const edge = edgeApp({ bucket: createMemoryBucket(objects), clock, access: changed, publicLinks })
+    const answer = await edge.request(`http://edge.test/v2/public/app/blobs/${blobOf(known)}`)
+    expect([answer.status, await answer.text()]).toEqual([200, known.blobs[0]])
+  })
 })
 
 test('a request is decided to its end by the rules that it was allowed by', async () => {

@@ -25,6 +25,7 @@ const samples: Readonly<Record<string, readonly [string, string]>> = {
   'bucket.folder': ['/bucket/one', '/bucket/two'],
   'bucket.listen': ['127.0.0.1:3', '[::1]:4'],
   'bucket.url': ['http://one.example.com/b', 'https://two.example.com/b'],
+  'bucket.public_url': ['http://public.example.com', 'https://public.example.com/blobs'],
   'bucket.region': ['eu-central-1', 'us-east-1'],
   'edge.listen': ['127.0.0.1:5', '127.0.0.1:6'],
   'edge.runtime': ['node', 'workerd'],

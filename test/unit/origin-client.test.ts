@@ -109,6 +109,15 @@ describe('a request', () => {
 })
 
 describe('an answer', () => {
+  test('that says nothing of caching, as of a proxy in between, may be kept by nobody', async () => {
+    for (const said of [undefined, 'private, max-age=60']) {
+      const headers: Record<string, string> = said === undefined ? {} : { 'Cache-Control': said }
+      answer = async () => new Response('<html>', { status: 502, headers })
+      const answered = await ask(new Request('http://edge.test/v2/'))
+      expect(answered.headers.get('Cache-Control')).toBe(said ?? 'no-store')
+    }
+  })
+
   test('comes back with its status, headers and body', async () => {
     const response = await ask(new Request('http://edge.test/v2/'))
     expect([response.status, response.headers.get('X-From'), await response.text()]).toEqual([201, 'origin', 'hello'])
@@ -118,7 +127,7 @@ describe('an answer', () => {
     answer = async () =>
       new Response(null, { headers: { Connection: 'X-Hop', 'X-Hop': '1', 'Keep-Alive': 'timeout=5', ETag: '"a"' } })
     const response = await ask(new Request('http://edge.test/v2/'))
-    expect([...response.headers.keys()]).toEqual(['etag'])
+    expect([...response.headers.keys()]).toEqual(['cache-control', 'etag'])
   })
 
   test.each([204, 304])('of %d, which can have no body, comes back', async (status) => {

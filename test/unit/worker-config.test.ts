@@ -51,6 +51,13 @@ describe('a worker', () => {
     expect(parseWorkerConfig({ ...bound, ...overHttp })).toMatchObject({ BUCKET: r2, BUCKET_URL: overHttp.BUCKET_URL })
   })
 
+  test('takes a public host of the bucket, whatever else there is', () => {
+    const BUCKET_PUBLIC_URL = 'https://blobs.example.com'
+    for (const env of [bound, overHttp])
+      expect(parseWorkerConfig({ ...env, BUCKET_PUBLIC_URL })).toMatchObject({ BUCKET_PUBLIC_URL })
+    expect(refusal({ ...bound, BUCKET_PUBLIC_URL: 'https://blobs.example.com/' })).toContain('BUCKET_PUBLIC_URL')
+  })
+
   test('has a configuration that cannot be changed', () => {
     expect(Object.isFrozen(parseWorkerConfig(bound))).toBe(true)
   })

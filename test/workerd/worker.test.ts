@@ -1,57 +1,21 @@
 // The deployed worker, with R2 and KV: what it serves, from which tier, and what it does when a part is gone.
 
 import { env, exports } from 'cloudflare:workers'
-import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test'
-import { beforeAll, describe, expect, test } from 'vitest'
-import { blobKey, layerLinkKey, linkContent, revisionLinkKey, tagLinkKey } from '../../shared/layout/keys.ts'
-import { type Digest, digestOf } from '../../shared/protocol/digest.ts'
-import type { RepositoryName, Tag } from '../../shared/protocol/names.ts'
-import worker from '../../worker/index.ts'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
+import { blobKey } from '../../shared/layout/keys.ts'
+import { counted } from './counted.ts'
+import { ask, base, newIsolate, storeImage } from './isolates.ts'
 import { publishRules } from './published-rules.ts'
 
-const base = 'http://edge.example'
-const bytesOf = (text: string) => new Uint8Array(new TextEncoder().encode(text))
 const get = (path: string, init: RequestInit = {}) => exports.default.fetch(`${base}${path}`, init)
+const getFresh = (path: string, changes: object = {}) => ask(newIsolate(changes), path)
 const tierOf = (response: Response) => response.headers.get('Server-Timing')?.split(';')[0]
-
-/** An image as an origin would have left it in the bucket. */
-async function store(
-  name: string,
-  tag: string,
-  text: string,
-): Promise<{ manifest: string; digest: Digest; layer: Digest }> {
-  const repository = name as RepositoryName
-  const layer = await digestOf(bytesOf(text))
-  const manifest = JSON.stringify({
-    schemaVersion: 2,
-    mediaType: 'application/vnd.oci.image.manifest.v1+json',
-    config: { mediaType: 'application/vnd.oci.empty.v1+json', digest: layer, size: text.length },
-    layers: [],
-  })
-  const digest = await digestOf(bytesOf(manifest))
-  await env.BUCKET.put(blobKey(layer), text)
-  await env.BUCKET.put(layerLinkKey(repository, layer), linkContent(layer))
-  await env.BUCKET.put(blobKey(digest), manifest)
-  await env.BUCKET.put(revisionLinkKey(repository, digest), linkContent(digest))
-  await env.BUCKET.put(tagLinkKey(repository, tag as Tag), linkContent(digest))
-  return { manifest, digest, layer }
-}
-
-/** An isolate that has nothing in memory: another environment with the same bindings. */
-const freshIsolate = (changes: object = {}) => ({ ...env, ...changes })
-
-async function getFresh(path: string, changes: object = {}): Promise<Response> {
-  const context = createExecutionContext()
-  const response = await worker.fetch(new Request(`${base}${path}`), freshIsolate(changes), context)
-  await waitOnExecutionContext(context)
-  return response
-}
 
 beforeAll(() => publishRules())
 
 describe('the worker', () => {
   test('serves a manifest from R2, then from memory, and in another isolate from KV', async () => {
-    const { manifest, digest } = await store('worker/tiers', 'v1', 'tiers')
+    const { manifest, digest } = await storeImage('worker/tiers', 'v1', 'tiers')
     const first = await get('/v2/worker/tiers/manifests/v1')
     expect([await first.text(), tierOf(first)]).toEqual([manifest, 'bucket'])
     expect(first.headers.get('Content-Length')).toBe(String(manifest.length))
@@ -61,41 +25,37 @@ describe('the worker', () => {
     expect([await elsewhere.text(), tierOf(elsewhere)]).toEqual([manifest, 'kv'])
   })
 
-  test('reads the bucket once a hit, and KV once more only where memory lacks the digest', async () => {
-    const { manifest, digest } = await store('worker/counted', 'v1', 'counted')
+  test('reads the bucket once a hit, and KV besides only where memory lacks the digest', async () => {
+    const { manifest, digest } = await storeImage('worker/counted', 'v1', 'counted')
     await getFresh('/v2/worker/counted/manifests/v1')
     const reads: string[] = []
-    const isolate = freshIsolate({
-      BUCKET: counted(env.BUCKET, 'bucket', ['get', 'head', 'list'], reads),
-      MANIFESTS: counted(env.MANIFESTS, 'kv', ['get', 'getWithMetadata', 'list'], reads),
+    const isolate = newIsolate({
+      BUCKET: counted(env.BUCKET, () => reads.push('bucket')),
+      MANIFESTS: counted(env.MANIFESTS, (call) => call.startsWith('get') && reads.push('kv')),
     })
     // With its first request it takes the access rules, and keeps a copy.
-    const context = createExecutionContext()
-    await worker.fetch(new Request(`${base}/v2/`), isolate, context)
-    await waitOnExecutionContext(context)
+    await ask(isolate, '/v2/')
     const readsOf = async (reference: string, method = 'GET') => {
       reads.length = 0
-      const context = createExecutionContext()
-      const url = `${base}/v2/worker/counted/manifests/${reference}`
-      const response = await worker.fetch(new Request(url, { method }), isolate, context)
-      await waitOnExecutionContext(context)
+      const response = await ask(isolate, `/v2/worker/counted/manifests/${reference}`, { method })
       expect([response.status, await response.text()]).toEqual([200, method === 'HEAD' ? '' : manifest])
       return [...reads].sort()
     }
-    expect(await readsOf('v1')).toEqual(['bucket', 'kv'])
+    // After the answer it looks whether KV has the tag.
+    expect(await readsOf('v1')).toEqual(['bucket', 'kv', 'kv'])
     for (const [reference, method] of [['v1'], ['v1'], ['v1', 'HEAD'], [digest], [digest, 'HEAD']] as const)
       expect(await readsOf(reference, method)).toEqual(['bucket'])
   })
 
   test('sees a moved tag at the next pull, whatever its caches hold', async () => {
-    const old = await store('worker/moved', 'v1', 'old')
+    const old = await storeImage('worker/moved', 'v1', 'old')
     expect((await get('/v2/worker/moved/manifests/v1')).headers.get('Docker-Content-Digest')).toBe(old.digest)
-    const moved = await store('worker/moved', 'v1', 'new')
+    const moved = await storeImage('worker/moved', 'v1', 'new')
     expect((await get('/v2/worker/moved/manifests/v1')).headers.get('Docker-Content-Digest')).toBe(moved.digest)
   })
 
   test('streams a blob from R2 where it has no URL to redirect to, whole and in ranges, with true lengths', async () => {
-    const { layer } = await store('worker/blobs', 'v1', '0123456789')
+    const { layer } = await storeImage('worker/blobs', 'v1', '0123456789')
     const whole = await get(`/v2/worker/blobs/blobs/${layer}`)
     expect([whole.status, whole.headers.get('Content-Length'), await whole.text()]).toEqual([200, '10', '0123456789'])
     const part = await get(`/v2/worker/blobs/blobs/${layer}`, { headers: { Range: 'bytes=2-4' } })
@@ -106,7 +66,7 @@ describe('the worker', () => {
   })
 
   test('redirects to a presigned URL of R2 where it is configured', async () => {
-    const { layer } = await store('worker/redirect', 'v1', 'redirect')
+    const { layer } = await storeImage('worker/redirect', 'v1', 'redirect')
     const keys = {
       BUCKET_URL: 'https://account.r2.example/bucket',
       BUCKET_ACCESS_KEY_ID: 'id',
@@ -121,8 +81,26 @@ describe('the worker', () => {
     expect(response.headers.get('Cache-Control')).toBe('private, no-store')
   })
 
+  test('reads by its binding alone, whatever it has URLs for', async () => {
+    const { layer, manifest } = await storeImage('worker/binding', 'v1', 'binding')
+    const fetched = vi.spyOn(globalThis, 'fetch')
+    const urls = {
+      // Of loopback, where a client that came by another name is not sent.
+      BUCKET_URL: 'http://127.0.0.1:9/bucket',
+      BUCKET_PUBLIC_URL: 'http://127.0.0.1:9',
+      BUCKET_ACCESS_KEY_ID: 'id',
+      BUCKET_SECRET_ACCESS_KEY: 'secret',
+    }
+    expect(await (await getFresh('/v2/worker/binding/manifests/v1', urls)).text()).toBe(manifest)
+    const blob = await getFresh(`/v2/worker/binding/blobs/${layer}`, urls)
+    expect([blob.status, tierOf(blob), await blob.text()]).toEqual([200, 'bucket', 'binding'])
+    expect((await getFresh('/v2/worker/binding/tags/list', urls)).status).toBe(200)
+    expect(fetched).not.toHaveBeenCalled()
+    fetched.mockRestore()
+  })
+
   test('answers from KV with a warning while R2 is in error, and 503 for what KV does not know', async () => {
-    const { manifest, digest } = await store('worker/fault', 'v1', 'fault')
+    const { manifest, digest } = await storeImage('worker/fault', 'v1', 'fault')
     await getFresh('/v2/worker/fault/manifests/v1')
     const broken = { get: fails, head: fails, list: fails }
     for (const reference of ['v1', digest]) {
@@ -153,7 +131,7 @@ describe('the worker', () => {
   })
 
   test('goes on without KV while KV is in error', async () => {
-    const { manifest } = await store('worker/no-kv', 'v1', 'no kv')
+    const { manifest } = await storeImage('worker/no-kv', 'v1', 'no kv')
     const broken = { get: fails, getWithMetadata: fails, put: fails }
     const response = await getFresh('/v2/worker/no-kv/manifests/v1', { MANIFESTS: broken })
     expect([response.status, await response.text(), tierOf(response)]).toEqual([200, manifest, 'bucket'])
@@ -172,23 +150,6 @@ describe('the worker', () => {
     expect(await response.text()).not.toContain('ORIGIN_URL')
   })
 })
-
-/** A binding that notes each of these calls under a name. */
-function counted<Binding extends object>(
-  binding: Binding,
-  name: string,
-  calls: readonly (keyof Binding & string)[],
-  notes: string[],
-): Binding {
-  return new Proxy(binding, {
-    get(target, property) {
-      const value: unknown = Reflect.get(target, property)
-      if (typeof value !== 'function') return value
-      if ((calls as readonly (string | symbol)[]).includes(property)) notes.push(name)
-      return value.bind(target) as unknown
-    },
-  })
-}
 
 function fails(): Promise<never> {
   return Promise.reject(new Error('out of order'))

@@ -48,6 +48,11 @@ export const bucketSection = v.strictObject({
     example: `https://blobs.example.com/${bucketName}`,
     description: `Address of the bucket in redirects. Default: \`bucket.s3_url\`, or \`http://<bucket.listen>/${bucketName}\`.`,
   }),
+  public_url: setting(httpUrl, {
+    example: 'https://blobs.example.com',
+    description:
+      'Where everyone gets blobs without a signature, the bucket’s keys being the path: a host that serves `docker/registry/v2/blobs/` and nothing else. Edges send clients there while everyone may pull everything, and else to `bucket.url`.',
+  }),
   region: setting(region, {
     default: 'auto',
     description: 'Region that the signatures name.',

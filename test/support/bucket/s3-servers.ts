@@ -3,12 +3,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
-import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import { CreateBucketCommand } from '@aws-sdk/client-s3'
 import { connectS3, type S3Access, type S3Connection } from '../../../origin/bucket/s3-connection.ts'
 import { systemClock } from '../../../origin/process/system-ports.ts'
 import { listPages } from '../../../origin/bucket/s3-listing.ts'
 import { eventually, temporaryFolder } from '../stack.ts'
+import { bucket, key, startLocalCloudflare } from './local-cloudflare.ts'
 
 export interface S3Server {
   readonly access: S3Access
@@ -24,36 +24,13 @@ export interface S3ServerKind {
   start(): Promise<S3Server>
 }
 
-const key = { accessKeyId: 'test-key-of-nobody', secretAccessKey: 'a-secret-of-the-tests-that-must-never-show' }
-const bucket = 'mirrorball-test'
-
 export const miniflareS3: S3ServerKind = {
   name: "Miniflare's R2",
   missing: undefined,
   timeStepMs: 0,
   async start() {
-    const folder = await temporaryFolder()
-    const miniflare = new Miniflare({
-      ...convertV4MiniflareOptions({
-        host: '127.0.0.1',
-        port: 0,
-        cf: false,
-        modules: true,
-        script: 'export default {}',
-        compatibilityDate: '2026-01-01',
-        r2Buckets: { BUCKET: { id: bucket, s3Credentials: key } },
-      }),
-      resourcePersistencePath: folder.path,
-    })
-    const url = await miniflare.ready
-    const endpoint = new URL('/cdn-cgi/local/r2/s3', url).href
-    return {
-      access: { endpoint, region: 'auto', bucket, ...key },
-      async stop() {
-        await miniflare.dispose()
-        await folder.remove()
-      },
-    }
+    const { s3, stop } = await startLocalCloudflare()
+    return { access: s3, stop }
   },
 }
 
