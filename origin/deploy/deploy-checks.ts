@@ -13,6 +13,8 @@ export interface OriginSide {
   readonly s3Url: string | undefined
   /** Address of the bucket in redirects. */
   readonly bucketUrl: string
+  /** `bucket.prefix`. */
+  readonly prefix: string | undefined
   readonly region: string
   /** What keeps edges from following its rules of access; undefined: nothing. */
   readonly accessFault: string | undefined
@@ -98,6 +100,15 @@ export function deployChecks({ file, path, main, origin, today, bundleBytes }: D
       run: async () => bucketUrl(file, origin),
     },
     {
+      name: 'prefix',
+      why: 'the worker would look where the origin writes nothing, and serve nobody',
+      mend:
+        origin.prefix === undefined
+          ? 'take BUCKET_PREFIX out, or set bucket.prefix at the origin'
+          : `set BUCKET_PREFIX to ${origin.prefix}`,
+      run: async () => prefix(file, origin),
+    },
+    {
       name: 'kv',
       why: 'wrangler refuses to deploy a binding to a namespace that is not there',
       mend: 'create the namespace and put its id into the binding MANIFESTS',
@@ -173,6 +184,14 @@ function bucket(file: WranglerFile, { s3Url, bucketUrl }: OriginSide): Finding {
   return { ok: `R2, ${r2}` }
 }
 
+function prefix(file: WranglerFile, origin: OriginSide): Finding {
+  const said = textOf(file, 'BUCKET_PREFIX')
+  const shown = (value: string | undefined) => value ?? 'not set'
+  return said === origin.prefix
+    ? { ok: shown(said) }
+    : { fault: `BUCKET_PREFIX is ${shown(said)}, and bucket.prefix is ${shown(origin.prefix)}` }
+}
+
 /** The bucket's name; undefined where the address is none of R2. */
 export function r2Bucket(s3Url: string): string | undefined {
   const { hostname, pathname } = new URL(s3Url)
@@ -181,6 +200,9 @@ export function r2Bucket(s3Url: string): string | undefined {
 
 function bucketUrl(file: WranglerFile, origin: OriginSide): Finding {
   const url = textOf(file, 'BUCKET_URL')
+  const publicUrl = textOf(file, 'BUCKET_PUBLIC_URL')
+  if (url === undefined && publicUrl !== undefined)
+    return { ok: `not set: the worker sends blobs itself, unless everyone may pull everything, at ${publicUrl}` }
   if (url === undefined) return { ok: 'not set: the worker sends blobs itself' }
   if (isLoopbackUrl(url))
     return {

@@ -44,6 +44,7 @@ export async function lookAtWorker(
   const origin = {
     s3Url: config.bucket.s3_url,
     bucketUrl: bucketUrl(config),
+    prefix: config.bucket.prefix,
     region: config.bucket.region,
     accessFault: accessFault(config),
   }

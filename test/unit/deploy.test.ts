@@ -34,7 +34,13 @@ binding = "MANIFESTS"
 id = "0123456789abcdef0123456789abcdef"
 `
 
-const rightOrigin: OriginSide = { s3Url, bucketUrl: s3Url, region: 'auto', accessFault: undefined }
+const rightOrigin: OriginSide = {
+  s3Url,
+  bucketUrl: s3Url,
+  prefix: undefined,
+  region: 'auto',
+  accessFault: undefined,
+}
 
 interface Trial {
   /** Replacements in the file. */
@@ -74,6 +80,20 @@ test('nor has one without what may be left out', async () => {
   expect((await look({ file })).filter(({ state }) => state !== 'ok')).toEqual([])
 })
 
+test('nor has one with the prefix of the origin, and a public host alone', async () => {
+  const file = [
+    [/BUCKET_URL.*\n.*\n/, ''],
+    ['[vars]', '[vars]\nBUCKET_PREFIX = "team/registry"\nBUCKET_PUBLIC_URL = "https://blobs.mirrorball.dev"'],
+  ] as const
+  const outcomes = await look({ file, origin: { prefix: 'team/registry' } })
+  expect(outcomes.filter(({ state }) => state !== 'ok')).toEqual([])
+  expect(outcomes).toContainEqual({
+    check: 'bucket-url',
+    state: 'ok',
+    seen: expect.stringContaining('blobs.mirrorball.dev'),
+  })
+})
+
 test('nor has one whose bucket is a process of ours', async () => {
   const url = 'https://blobs.mirrorball.dev/mirrorball'
   const file = [
@@ -110,6 +130,18 @@ const rows: readonly (readonly [string, string, RegExp, Trial])[] = [
     'bucket',
     /reads the R2 bucket other, and the origin writes to images/,
     { file: [['bucket_name = "images"', 'bucket_name = "other"']] },
+  ],
+  [
+    'no prefix, where the origin has one',
+    'prefix',
+    /not set, and bucket\.prefix is team/,
+    { origin: { prefix: 'team' } },
+  ],
+  [
+    'a prefix that the origin has not',
+    'prefix',
+    /is team, and bucket\.prefix is not set/,
+    { file: [['[vars]', '[vars]\nBUCKET_PREFIX = "team"']] },
   ],
   ['a bucket with another binding', 'bucket', /bound as IMAGES/, { file: [['"BUCKET"', '"IMAGES"']] }],
   [
