@@ -1,9 +1,9 @@
 // Memory stays flat, however large the layer and however many the clients. Real processes, measured by the kernel.
 
-import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { manifestText, pushBlob, putManifest, startUpload, withDigest } from '../support/http-client.ts'
-import { randomBytes, randomChunks, sha256 } from '../support/image.ts'
+import { manifestText, pushBlob, putManifest } from '../support/http-client.ts'
+import { randomBytes, sha256 } from '../support/image.ts'
+import { digestOfBody, pushLargeBlob } from '../support/large-blob.ts'
 import { peakMemoryMib, startPart, temporaryFolder, type Part } from '../support/stack.ts'
 
 /** GiB of the large layer; CI takes 4. It needs as much disk. */
@@ -47,13 +47,6 @@ async function expectPeaksUnder(limitMib: number, what: string): Promise<void> {
   for (const [, mib] of peaks) expect(mib).toBeLessThan(limitMib)
 }
 
-/** Reads a body to its end without keeping it. */
-async function digestOfBody(response: Response): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const chunk of response.body ?? []) hash.update(chunk)
-  return `sha256:${hash.digest('hex')}`
-}
-
 describe('memory', () => {
   test('of ten clients that push and pull at once is flat, and none of them sees an error', async () => {
     const { origin, edge } = parts
@@ -87,22 +80,7 @@ describe('memory', () => {
 
   test(`of an origin that takes a layer of ${largeGib} GiB in one chunked PATCH stays under 250 MiB, and of a bucket that gives it`, async () => {
     const { origin, edge } = parts
-    const url = await startUpload(origin.url, 'very/large')
-    const hash = createHash('sha256')
-    async function* content() {
-      for (const chunk of randomChunks('large', largeBytes)) {
-        hash.update(chunk)
-        yield new Uint8Array(chunk)
-      }
-    }
-    const patch = await fetch(url, {
-      method: 'PATCH',
-      body: ReadableStream.from(content()),
-      duplex: 'half',
-    })
-    expect([patch.status, patch.headers.get('Range')]).toEqual([202, `0-${largeBytes - 1}`])
-    const digest = `sha256:${hash.digest('hex')}`
-    expect((await fetch(withDigest(url, digest), { method: 'PUT' })).status).toBe(201)
+    const digest = await pushLargeBlob(origin.url, 'very/large', largeBytes)
     const pulled = await fetch(`${edge.url}/v2/very/large/blobs/${digest}`)
     expect(pulled.headers.get('Content-Length')).toBe(String(largeBytes))
     expect(await digestOfBody(pulled)).toBe(digest)
