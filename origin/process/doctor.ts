@@ -187,7 +187,7 @@ async function signingKeys(
     throw error
   }
   return {
-    missing: `there is no ${records.where(tokenKeyName)}: run this with the data folder of the origin, or with its origin.key`,
+    missing: `there is no ${records.where(tokenKeyName)}: run this where the data folder of the origin is, or with its origin.key`,
   }
 }
 
