@@ -112,6 +112,21 @@ describe('a deployment that is well', () => {
     expect(named('skipped')).toEqual(['bucket-conditions', 'public-uploads'])
   })
 
+  test('whose accounts are in the bucket, looked at from a machine that has nothing else', async () => {
+    const server = await miniflareS3.start()
+    const elsewhere = await temporaryFolder()
+    const settings = { ...bucketOptions(server), 'access-anonymous': 'none', 'access-users': 'push' }
+    const sealed = { ...settings, 'origin-key': 'a-secret-of-all-origins-of-this-test' }
+    const stack = await startStack('node', undefined, sealed)
+    const known = await examine(elsewhere.path, { ...addresses(stack), ...sealed })
+    const unknown = await examine(elsewhere.path, { ...addresses(stack), ...settings })
+    await stack.stop()
+    await server.stop()
+    await elsewhere.remove()
+    expect([known.faults, known.named('skipped')]).toEqual([[], ['public-uploads']])
+    expect([unknown.faults, unknown.named('skipped')]).toMatchObject([[], expect.arrayContaining(['token-keys'])])
+  })
+
   test('is looked at from another machine too, where no keys are made for it', async () => {
     const users = { 'access-anonymous': 'pull', 'access-users': 'push' }
     const stack = await startStack('node', undefined, users)
