@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hashPassword } from '../../origin/accounts/password-hash.ts'
 import { missingSuite, runSuite, suiteCommit, type SuiteResult } from '../support/conformance.ts'
 import { type Faces, slugOf, startFaces } from '../support/faces/faces.ts'
+import { withPublicHost } from '../support/faces/public-host.ts'
 import { type PassingProxy, startPassingProxy } from '../support/http/passing-proxy.ts'
 import { temporaryFolder } from '../support/stack.ts'
 import { expectedOf, foundIn } from './not-passed.ts'
@@ -69,9 +70,6 @@ const login = { username: 'suite', password: 'the password of the suite' }
 
 async function startRegistry({ bucket, sparse, users }: Setup): Promise<Registry> {
   let front: PassingProxy | undefined
-  // The origin has to be told of the host before it listens.
-  const origin = Promise.withResolvers<string>()
-  const publicHost = users ? await startPassingProxy(origin.promise) : undefined
   const plainBucket = async (bucketUrl: string) => {
     front = await startPassingProxy(bucketUrl, 'docker-content-digest')
     return front.url + new URL(bucketUrl).pathname
@@ -82,16 +80,15 @@ async function startRegistry({ bucket, sparse, users }: Setup): Promise<Registry
   const options = {
     ...(sparse ? { 'push-allow-sparse': 'true' } : {}),
     ...(users ? { 'access-anonymous': 'none', 'access-htpasswd': htpasswd, 'access-delete': 'true' } : {}),
-    ...(publicHost === undefined ? {} : { 'origin-public-url': publicHost.url }),
   }
-  const faces = await startFaces(options, bucket === 'plain bucket' ? plainBucket : undefined)
-  origin.resolve(faces.url('origin'))
+  const start = (more: Readonly<Record<string, string>> = {}) =>
+    startFaces({ ...options, ...more }, bucket === 'plain bucket' ? plainBucket : undefined)
+  const faces = users ? await withPublicHost(start) : await start()
   return {
     faces,
     async stop() {
       await faces.stop()
       await front?.stop()
-      await publicHost?.stop()
       await folder.remove()
     },
   }

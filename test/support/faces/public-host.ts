@@ -1,22 +1,28 @@
-// A registry with users whose origin has a host of its own for uploads, beside the edges'.
+// A registry whose origin has a host of its own for uploads, beside the edges'.
 
-import { type ClosedFaces, startClosedFaces } from './closed-faces.ts'
 import { type PassingProxy, startPassingProxy } from '../http/passing-proxy.ts'
+import { type ClosedFaces, startClosedFaces } from './closed-faces.ts'
+import type { Faces } from './faces.ts'
 
-export interface FacesWithPublicHost extends ClosedFaces {
+/** Settings of the command line. */
+type Settings = Readonly<Record<string, string>>
+
+interface PublicHost {
   /** Of the origin, as clients reach it. */
   readonly publicUrl: string
 }
 
-/** @param settings of the command line, beside those of access */
-export async function startFacesWithPublicHost(
-  settings: Readonly<Record<string, string>> = {},
-): Promise<FacesWithPublicHost> {
+export type FacesWithPublicHost = ClosedFaces & PublicHost
+
+/** @param start begins the registry, with these settings beside its own */
+export async function withPublicHost<Started extends Pick<Faces, 'url' | 'stop'>>(
+  start: (settings: Settings) => Promise<Started>,
+): Promise<Started & PublicHost> {
   // The origin has to be told of the host before it listens.
   const origin = Promise.withResolvers<string>()
   const host: PassingProxy = await startPassingProxy(origin.promise)
   try {
-    const faces = await startClosedFaces({ 'origin-public-url': host.url, ...settings })
+    const faces = await start({ 'origin-public-url': host.url })
     origin.resolve(faces.url('origin'))
     return {
       ...faces,
@@ -30,4 +36,9 @@ export async function startFacesWithPublicHost(
     await host.stop()
     throw error
   }
+}
+
+/** One with users. @param settings beside those of access */
+export function startFacesWithPublicHost(settings: Settings = {}): Promise<FacesWithPublicHost> {
+  return withPublicHost((host) => startClosedFaces({ ...host, ...settings }))
 }
