@@ -12,8 +12,9 @@ import type { OriginTraits } from '../../shared/registry/origin-mark.ts'
 import { randomKey } from '../accounts/random-key.ts'
 import { credentialKeyName, type Records, uploadKeyName } from '../accounts/records.ts'
 import { openTokenKeys } from '../accounts/token-keys.ts'
-import { accountsSecret, areUnasked, formatAddress } from '../config/addresses.ts'
+import { accountsSecret, formatAddress } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
+import { accessDocument } from './authentication.ts'
 import { edgeKey } from './edge-key.ts'
 import type { OpenBucket } from './open-bucket.ts'
 import { systemClock, systemRandom } from './system-ports.ts'
@@ -28,8 +29,7 @@ export async function joinOtherOrigins(
 ): Promise<Repeating | undefined> {
   if (conditionalWrites === undefined) return undefined
   const keys = await openKeys(config, access, records)
-  const { readOnly: _, ...rules } = access
-  const told = accessDocumentText({ rules, loopback: areUnasked(config, access), keys: [] })
+  const told = accessDocumentText(accessDocument(config, access, []))
   const traits = async (): Promise<OriginTraits> => ({
     host: `${hostname()}, ${formatAddress(config.origin.listen)}`,
     conditionalWrites,
