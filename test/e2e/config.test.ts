@@ -75,7 +75,7 @@ describe('config schema', () => {
 })
 
 const verbs =
-  'up, bucket, origin, edge, cid, export, import, publish, block, unblock, blocked, swarm, token, user, config'
+  'up, bucket, origin, edge, cid, export, import, publish, block, unblock, blocked, swarm, token, user, config, doctor, deploy'
 
 describe('help', () => {
   test.each([
