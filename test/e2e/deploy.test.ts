@@ -51,7 +51,7 @@ kv_namespaces = [{ binding = "MANIFESTS", id = "0123456789abcdef0123456789abcdef
   const args = ['deploy', '--check', '--offline', '--wrangler', file, ...origin]
   const { code, stdout, stderr } = await runVerb(folder.path, ...args)
   expect([code, stderr]).toEqual([0, ''])
-  expect(stdout).toMatch(/^11 checks: 11 ok, no faults, 0 skipped$/m)
+  expect(stdout).toMatch(/^12 checks: 12 ok, no faults, 0 skipped$/m)
   expect(stdout).toMatch(/^ {2}done {2}npx wrangler kv namespace create MANIFESTS$/m)
   const { commands } = JSON.parse((await runVerb(folder.path, ...args, '--json')).stdout) as {
     commands: readonly DeployStep[]
