@@ -44,7 +44,9 @@ describe.each([versitygw, minio])("the cache of Forta's Disco on $name", (kind) 
         await disco.stop()
       }
       written = await objectsIn(access)
-      for (const runtime of runtimes) stacks.set(runtime, await startStack(runtime, undefined, s3Settings(access)))
+      // Two origins on one bucket, which need the same keys.
+      const settings = { ...s3Settings(access), 'origin-key': 'a-secret-of-both-origins-of-this-test' }
+      for (const runtime of runtimes) stacks.set(runtime, await startStack(runtime, undefined, settings))
     }, 120_000)
 
     afterAll(async () => {
