@@ -92,7 +92,16 @@ export function createS3Requests(deps: {
     }
     const signed = aws4.sign({ method, path, headers, service: 's3', region: access.region }, access)
     const Authorization = String(signed.headers?.['Authorization'])
-    return agent.request({ origin, path, method, headers: { ...headers, Authorization }, body: body ?? null, signal })
+    return agent.request({
+      origin,
+      path,
+      method,
+      headers: { ...headers, Authorization },
+      body: body ?? null,
+      signal,
+      // Else undici closes a connection after a HEAD, against servers that send a body with its answer. S3 sends none.
+      reset: false,
+    })
   }
 
   return async (request, signal) => {

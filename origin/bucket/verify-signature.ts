@@ -43,7 +43,7 @@ export function createSignatureCheck(rules: SignatureRules): SignatureCheck {
   return async (request, url, nowMs) => {
     if (!url.searchParams.has('X-Amz-Signature')) return headerFault(request, url, rules, nowMs)
     const asked = `${request.method} ${request.url}`
-    const known = genuine.get(asked) ?? (await checkQuery(request.method, url, rules, signatureOf))
+    const known = genuine.get(asked) ?? checkQuery(request.method, url, rules, signatureOf)
     if (typeof known === 'string') return known
     genuine.set(asked, known)
     if (nowMs < known.fromMs) return 'the URL is not valid yet'
@@ -53,12 +53,12 @@ export function createSignatureCheck(rules: SignatureRules): SignatureCheck {
 }
 
 /** The time a signed URL holds, or what is wrong with it. */
-async function checkQuery(
+function checkQuery(
   method: string,
   url: URL,
   rules: SignatureRules,
-  signatureOf: (url: SignedUrl) => Promise<string>,
-): Promise<Validity | string> {
+  signatureOf: (url: SignedUrl) => string,
+): Validity | string {
   const query = url.searchParams
   const signature = query.get('X-Amz-Signature') ?? ''
   const datetime = query.get('X-Amz-Date') ?? ''
@@ -71,7 +71,7 @@ async function checkQuery(
   if (query.get('X-Amz-Algorithm') !== algorithm) return `X-Amz-Algorithm is not ${algorithm}`
   if (query.get('X-Amz-Credential') !== credential(rules, datetime)) return 'the signature does not match'
   const signed = canonicalQuery([...query].filter(([name]) => name !== 'X-Amz-Signature'))
-  const expected = await signatureOf({ method, host: url.host, path: url.pathname, query: signed, datetime })
+  const expected = signatureOf({ method, host: url.host, path: url.pathname, query: signed, datetime })
   if (!sameText(signature, expected)) return 'the signature does not match'
   return { fromMs: signedAt - clockSkewMs, untilMs: signedAt + validSeconds * 1000 }
 }

@@ -11,7 +11,8 @@ export function createPooledFetch(): FetchObject {
   function send(url: string, { method, headers, signal }: FetchObjectInit): Promise<Dispatcher.ResponseData> {
     const pathStart = url.indexOf('/', url.indexOf('://') + 3)
     const [origin, path] = [url.slice(0, pathStart), url.slice(pathStart)]
-    return agent.request({ origin, path, method, headers, signal })
+    // A bucket's answer to HEAD has no body: its connection is as good as any other, and opening one costs more than asking.
+    return agent.request({ origin, path, method, headers, signal, reset: false })
   }
 
   return async (url, init) => {

@@ -32,7 +32,7 @@ export function createHttpBucket(deps: { links: SignedLinks; fetch: FetchObject 
   }
 
   async function askObject(method: 'GET' | 'HEAD', key: Key, headers: Record<string, string>, wait: Wait) {
-    return ask(method, key, await links.urlOf(method, key), headers, wait)
+    return ask(method, key, links.urlOf(method, key), headers, wait)
   }
 
   return {
@@ -71,7 +71,7 @@ export function createHttpBucket(deps: { links: SignedLinks; fetch: FetchObject 
       let continuation: string | undefined
       do {
         const query = new URLSearchParams(listingQuery({ prefix, level: 'one', after, continuation }))
-        const response = await ask('GET', 'a listing', await links.listingUrl(query), {}, wait)
+        const response = await ask('GET', 'a listing', links.listingUrl(query), {}, wait)
         if (response === undefined) throw new UpstreamError('bucket', 'the bucket does not exist')
         const page = parseListing(new TextDecoder().decode(await bytesOf('a listing', response, wait)))
         if (page === undefined) throw new UpstreamError('bucket', 'a listing came broken, or broke off')

@@ -23,9 +23,9 @@ const keptLinks = 10_000
 
 export interface SignedLinks extends ObjectLinks {
   /** URL by which `method` is allowed on an object. */
-  urlOf(method: 'GET' | 'HEAD', key: Key): string | Promise<string>
+  urlOf(method: 'GET' | 'HEAD', key: Key): string
   /** URL of ListObjectsV2 with these parameters. */
-  listingUrl(query: URLSearchParams): Promise<string>
+  listingUrl(query: URLSearchParams): string
 }
 
 export function createSignedLinks(access: BucketAccess, clock: Clock): SignedLinks {
@@ -45,21 +45,18 @@ export function createSignedLinks(access: BucketAccess, clock: Clock): SignedLin
     return datetime
   }
 
-  function signed(method: string, path: string, query?: URLSearchParams): Promise<string> {
+  function signed(method: string, path: string, query?: URLSearchParams): string {
     return presign(path, { method, datetime: currentDate(), validSeconds: linkValidSeconds, query })
   }
 
-  async function keepSigned(method: string, key: Key, cached: string): Promise<string> {
-    const begun = step
-    const url = await signed(method, `/${key}`)
-    if (begun === step) links.set(cached, url)
-    return url
-  }
-
-  function urlOf(method: 'GET' | 'HEAD', key: Key): string | Promise<string> {
+  function urlOf(method: 'GET' | 'HEAD', key: Key): string {
     currentDate()
     const cached = `${method}/${key}`
-    return links.get(cached) ?? keepSigned(method, key, cached)
+    const known = links.get(cached)
+    if (known !== undefined) return known
+    const url = signed(method, `/${key}`)
+    links.set(cached, url)
+    return url
   }
 
   return {
@@ -79,14 +76,14 @@ export interface PresignOptions {
 }
 
 /** Makes presigned URLs. Their path is that in the bucket: `/<key>`, or nothing for the bucket itself. */
-export function createPresign(access: BucketAccess): (path: string, options: PresignOptions) => Promise<string> {
+export function createPresign(access: BucketAccess): (path: string, options: PresignOptions) => string {
   const signature = createUrlSignature(access)
   const { host, pathname, origin } = new URL(access.url)
   const root = pathname === '/' ? '' : pathname
-  return async (inBucket, { method, datetime, validSeconds, query: own }) => {
+  return (inBucket, { method, datetime, validSeconds, query: own }) => {
     const path = `${root}${inBucket}` || '/'
     const query = signedQuery(access, { datetime, validSeconds }, own)
-    return `${origin}${path}?${query}&X-Amz-Signature=${await signature({ method, host, path, query, datetime })}`
+    return `${origin}${path}?${query}&X-Amz-Signature=${signature({ method, host, path, query, datetime })}`
   }
 }
 

@@ -1,11 +1,12 @@
 // CIDs: between their text and the library's form of them, and those that follow from a digest alone.
 
+import { bytesToHex } from '@noble/hashes/utils.js'
 import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
 import { create } from 'multiformats/hashes/digest'
 import { sha256 } from 'multiformats/hashes/sha2'
 import type { Cid } from '../protocol/cid.ts'
-import { algorithmOf, type Digest, hexOf, parseDigest, toHex } from '../protocol/digest.ts'
+import { algorithmOf, type Digest, hexOf, parseDigest } from '../protocol/digest.ts'
 
 /** A CID in its canonical text. Version 0 becomes 1, which names the same node. */
 export function cidText(cid: CID): Cid {
@@ -45,7 +46,7 @@ export function cidOfSmallBlob(digest: Digest, sizeBytes: number): Cid | undefin
 export function blobOfRawCid(cid: Cid): Digest | undefined {
   const { code, multihash } = decodeCid(cid)
   if (code !== raw.code || multihash.code !== sha256.code) return undefined
-  return parseDigest(`sha256:${toHex(multihash.digest)}`)
+  return parseDigest(`sha256:${bytesToHex(multihash.digest)}`)
 }
 
 /** Bytes of a file in one leaf (profile unixfs-v1-2025, IPIP-499); the last has what is left. */

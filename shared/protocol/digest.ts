@@ -1,5 +1,6 @@
 // Digests: `<algorithm>:<hex>`. Source: OCI image-spec 1.1, "Digests"; sha256 and sha512 are the registered algorithms.
 
+import { bytesToHex } from '@noble/hashes/utils.js'
 import type { Brand } from './brand.ts'
 
 /** A well-formed digest of an algorithm we can verify, e.g. `sha256:e3b0…b855`. */
@@ -44,12 +45,5 @@ export function digestFrom(algorithm: DigestAlgorithm, hex: string): Digest {
 /** The digest of bytes that are held whole. Streams are hashed by the Hasher port. */
 export async function digestOf(bytes: Uint8Array<ArrayBuffer>, algorithm: DigestAlgorithm = 'sha256'): Promise<Digest> {
   const hash = await crypto.subtle.digest(algorithms[algorithm].webCryptoName, bytes)
-  return digestFrom(algorithm, toHex(new Uint8Array(hash)))
-}
-
-/** Lower-case hex of bytes. (`Uint8Array.prototype.toHex` is not in Node 24.) */
-export function toHex(bytes: Uint8Array): string {
-  let hex = ''
-  for (const byte of bytes) hex += byte.toString(16).padStart(2, '0')
-  return hex
+  return digestFrom(algorithm, bytesToHex(new Uint8Array(hash)))
 }

@@ -11,7 +11,6 @@ import {
   hexOf,
   parseAlgorithm,
   parseDigest,
-  toHex,
 } from '../../shared/protocol/digest.ts'
 import { digest, digests } from '../support/arbitraries.ts'
 
@@ -86,8 +85,4 @@ describe.each<DigestAlgorithm>(['sha256', 'sha512'])('digestOf by %s', (algorith
 test('digestOf takes sha256 unless told otherwise, and a view of a larger buffer is hashed alone', async () => {
   const bytes = new TextEncoder().encode('xabcx').subarray(1, 4)
   expect(await digestOf(bytes)).toBe(digest('sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'))
-})
-
-test('toHex writes two lower-case digits a byte', () => {
-  fc.assert(fc.property(fc.uint8Array(), (bytes) => toHex(bytes) === Buffer.from(bytes).toString('hex')))
 })
