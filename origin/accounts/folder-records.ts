@@ -4,7 +4,8 @@ import { readdir, readFile, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { orAborted } from '../../shared/ports/or-aborted.ts'
 import { isMissing } from '../bucket/durable-folder.ts'
-import { replaceFile, syncFolder, writeNewFile } from './private-file.ts'
+import { syncFolder } from '../bucket/synced-files.ts'
+import { replaceFile, writeNewFile } from './private-file.ts'
 import type { Records } from './records.ts'
 
 /** @param folder need not be there; it is made with the first record */

@@ -1,8 +1,9 @@
 // Files that only their owner may read, and that are never seen half written.
 
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, rename, rm } from 'node:fs/promises'
+import { link, mkdir, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { syncFolder, writeSyncedFile } from '../bucket/synced-files.ts'
 
 /**
  * Writes a new file, readable by its owner alone, and the folders on the way. When it resolves the file is there for good.
@@ -11,17 +12,14 @@ import { dirname } from 'node:path'
 export async function writeNewFile(file: string, text: string): Promise<boolean> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   const fresh = `${file}.${randomBytes(8).toString('hex')}`
-  const handle = await open(fresh, 'wx', 0o600)
   try {
-    await handle.writeFile(text)
-    await handle.sync()
+    await writeSyncedFile(fresh, new TextEncoder().encode(text), 0o600)
     // Linked, not renamed: a link fails where another process was first.
     await link(fresh, file)
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
     throw error
   } finally {
-    await handle.close()
     await rm(fresh, { force: true })
   }
   await syncFolder(dirname(file))
@@ -35,24 +33,11 @@ export async function writeNewFile(file: string, text: string): Promise<boolean>
 export async function replaceFile(file: string, text: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   const fresh = `${file}.${randomBytes(8).toString('hex')}`
-  const handle = await open(fresh, 'wx', 0o600)
   try {
-    await handle.writeFile(text)
-    await handle.sync()
+    await writeSyncedFile(fresh, new TextEncoder().encode(text), 0o600)
     await rename(fresh, file)
   } finally {
-    await handle.close()
     await rm(fresh, { force: true })
   }
   await syncFolder(dirname(file))
-}
-
-/** Makes the names in a folder durable. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }

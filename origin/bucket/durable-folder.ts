@@ -1,22 +1,25 @@
 // Files that survive a power cut. A file is durable when its bytes were synced, and its name is when the folder that
 // holds it was synced, and so on up to a folder that is known to be durable.
 
-import { link, mkdir, open, rename, rmdir, unlink } from 'node:fs/promises'
+import { link, mkdir, rename, rmdir, unlink } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { LRUCache } from 'lru-cache'
+import { syncFolder } from './synced-files.ts'
 
 /** Folders remembered as durable; what falls out costs one more sync when it is used again. */
 const rememberLimit = 50_000
 
 export interface DurableFolder {
   /**
-   * Moves a file, whose bytes were synced, to `target`, making the folders on the way. When it resolves the file is
-   * there for good. Readers see what was there before, or the file, whole.
+   * Moves a file to `target`, making the folders on the way. When it resolves the file is there for good. Readers see what
+   * was there before, or the file, whole.
+   * @param synced resolves with the file once its bytes are synced; the folders are made meanwhile
+   * @param moved is called once it is at its target, and waited for
    */
-  moveInto(file: string, target: string): Promise<void>
+  moveInto(synced: Promise<string>, target: string, moved?: () => Promise<unknown>): Promise<void>
 
-  /** The same where there is no `target`; returns false where there is one, which stays. `file` stays in either case. */
-  linkInto(file: string, target: string): Promise<boolean>
+  /** The same where there is no `target`; returns false where there is one, which stays. The file stays in either case. */
+  linkInto(synced: Promise<string>, target: string): Promise<boolean>
 
   /** Removes a file, and the folders that this emptied. When it resolves the file is gone for good. */
   remove(target: string): Promise<void>
@@ -52,13 +55,21 @@ export function createDurableFolder(root: string): DurableFolder {
   }
 
   /** Runs what gives a file its name in a folder, which is made where it is missing, and makes that name durable. */
-  async function nameIn<Result>(folder: string, name: () => Promise<Result>): Promise<Result> {
+  async function nameIn<Result>(
+    folder: string,
+    synced: Promise<string>,
+    name: (file: string) => Promise<Result>,
+    named?: () => Promise<unknown>,
+  ): Promise<Result> {
+    // Heard of when it is waited for.
+    synced.catch(() => {})
     let fresh = unsynced(folder)
     let result: Result
     for (let attempt = 1; ; attempt++) {
       if (fresh.length > 0) await mkdir(folder, { recursive: true })
+      const file = await synced
       try {
-        result = await name()
+        result = await name(file)
         break
       } catch (error) {
         if (!isMissing(error) || attempt === attempts) throw error
@@ -68,16 +79,17 @@ export function createDurableFolder(root: string): DurableFolder {
       }
     }
     // Together, so that the file system can make one transaction of them.
-    await Promise.all([...new Set([folder, ...fresh.map((each) => dirname(each))])].map(syncFolder))
+    const changed = [...new Set([folder, ...fresh.map((each) => dirname(each))])]
+    await Promise.all([...changed.map(syncIfThere), named?.()])
     for (const each of fresh) durable.set(each, true)
     return result
   }
 
   return {
-    moveInto: (file, target) => nameIn(dirname(target), () => rename(file, target)),
+    moveInto: (synced, target, moved) => nameIn(dirname(target), synced, (file) => rename(file, target), moved),
 
-    linkInto: (file, target) =>
-      nameIn(dirname(target), async () => {
+    linkInto: (synced, target) =>
+      nameIn(dirname(target), synced, async (file) => {
         try {
           await link(file, target)
           return true
@@ -99,21 +111,17 @@ export function createDurableFolder(root: string): DurableFolder {
         durable.delete(folder)
         folder = dirname(folder)
       }
-      await syncFolder(folder)
+      await syncIfThere(folder)
     },
   }
 }
 
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r').catch((error: unknown) => {
-    if (isMissing(error)) return undefined // Removed meanwhile by somebody who syncs the folder above it.
-    throw error
-  })
-  if (handle === undefined) return
+/** What was removed meanwhile is synced by whoever did so, with the folder above it. */
+async function syncIfThere(folder: string): Promise<void> {
   try {
-    await handle.sync()
-  } finally {
-    await handle.close()
+    await syncFolder(folder)
+  } catch (error) {
+    if (!isMissing(error)) throw error
   }
 }
 

@@ -1,6 +1,6 @@
 // The bucket as a folder: a key is a path. Safe against power cuts; reading streams with flat memory.
 
-import { mkdir, open, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, open, readdir, rm, stat } from 'node:fs/promises'
 import type { Dirent } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { pMapIterable } from 'p-map'
@@ -12,6 +12,7 @@ import { UpstreamError } from '../../shared/protocol/errors.ts'
 import { createDurableFolder, isMissing } from './durable-folder.ts'
 import { fileStream } from './file-stream.ts'
 import { readSmallFile } from './read-small-file.ts'
+import { writeSyncedFile } from './synced-files.ts'
 
 /** Files on their way into the bucket. No key begins with a dot, so no listing and no key reaches it. */
 export const temporaryFolder = '.tmp'
@@ -88,15 +89,15 @@ export async function createFsBucket(deps: { folder: string; random: Random }): 
       signal.throwIfAborted()
       await orMissing(
         signal,
-        writeDurably(bytes, (file) => durable.moveInto(file, join(root, key))),
+        writeDurably(bytes, (synced) => durable.moveInto(synced, join(root, key))),
       )
     },
 
     async create(key, bytes, { signal }) {
       signal.throwIfAborted()
-      const created = writeDurably(bytes, async (file) => {
-        const isNew = await durable.linkInto(file, join(root, key))
-        await rm(file)
+      const created = writeDurably(bytes, async (synced) => {
+        const isNew = await durable.linkInto(synced, join(root, key))
+        await rm(await synced)
         return isNew
       })
       return orAborted(signal, created)
@@ -110,14 +111,18 @@ export async function createFsBucket(deps: { folder: string; random: Random }): 
 
   /**
    * Whole or nothing, so that it may go on unseen when nobody waits any more.
-   * @param place takes a file away, to where it belongs
+   * @param place takes a file, once it is synced, to where it belongs
    */
-  async function writeDurably<Result>(bytes: Uint8Array, place: (file: string) => Promise<Result>): Promise<Result> {
+  async function writeDurably<Result>(
+    bytes: Uint8Array,
+    place: (synced: Promise<string>) => Promise<Result>,
+  ): Promise<Result> {
     const file = join(temporary, deps.random.uuid())
+    const written = writeSyncedFile(file, bytes)
     try {
-      await writeFile(file, bytes, { flag: 'wx', flush: true })
-      return await place(file)
+      return await place(written.then(() => file))
     } catch (error) {
+      await written.catch(() => {})
       await rm(file, { force: true })
       // Not to be taken for an object that is missing.
       throw asUpstream(error)

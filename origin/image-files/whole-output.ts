@@ -6,6 +6,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { Wait } from '../../shared/ports/bucket.ts'
 import { isMissing } from '../bucket/durable-folder.ts'
+import { syncFolder } from '../bucket/synced-files.ts'
 
 /** A file that is new, or with `force` takes the place of another. Rejects with an Error that says what to do. */
 export async function writeWholeFile(
@@ -68,15 +69,6 @@ async function writeSynced(file: string, bytes: AsyncIterable<Uint8Array>, { sig
   // Made before anything can fail: a stream that makes it might do so after it was removed.
   const handle = await open(file, 'wx')
   await pipeline(bytes, handle.createWriteStream({ flush: true }), { signal })
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }
 
 async function kindAt(path: string): Promise<'file' | 'folder' | undefined> {

@@ -8,6 +8,7 @@ import { orAborted } from '../../shared/ports/or-aborted.ts'
 import { takenOver, type Uploads } from '../../shared/ports/uploads.ts'
 import { createDurableFolder, isMissing } from '../bucket/durable-folder.ts'
 import { fileStream } from '../bucket/file-stream.ts'
+import { closeSoon } from '../bucket/synced-files.ts'
 import { asUpstream } from '../bucket/fs-bucket.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 
@@ -32,8 +33,7 @@ export function createFsUploads(deps: { folder: string }): Uploads {
       signal.throwIfAborted()
       const file = fileOf(id)
       await failing(mkdir(dirname(file), { recursive: true }))
-      const handle = await failing(open(file, 'wx'))
-      await handle.close()
+      closeSoon(await failing(open(file, 'wx')))
     },
 
     async size(id, { signal }) {
@@ -49,7 +49,7 @@ export function createFsUploads(deps: { folder: string }): Uploads {
         if (error instanceof NotSynced) await end(id)
         throw error
       } finally {
-        await file.close()
+        closeSoon(file)
       }
     },
 
@@ -73,19 +73,14 @@ export function createFsUploads(deps: { folder: string }): Uploads {
     async publish(id, key, sizeBytes, { signal }) {
       signal.throwIfAborted()
       const staged = fileOf(id)
-      const file = await failing(open(staged, 'r+'))
+      // What is left of the session then is at most an empty folder.
+      const endSession = () => rmdir(dirname(staged)).catch(() => undefined)
       try {
-        if ((await failing(file.stat())).size !== sizeBytes) throw takenOver(id)
-        await synced(file.sync())
+        await failing(durable.moveInto(syncWhole(staged, sizeBytes, id), join(root, key), endSession))
       } catch (error) {
         if (error instanceof NotSynced) await end(id)
         throw error
-      } finally {
-        await file.close()
       }
-      await failing(durable.moveInto(staged, join(root, key)))
-      // The blob is there; what is left of the session is at most an empty folder.
-      await rmdir(dirname(staged)).catch(() => undefined)
     },
 
     async remove(id, { signal }) {
@@ -124,6 +119,18 @@ export function createFsUploads(deps: { folder: string }): Uploads {
       const known = times.filter((time) => time !== undefined)
       return known.length === 0 ? undefined : Math.max(...known)
     },
+  }
+}
+
+/** Rejects with `takenOver` where the file has not as many bytes. @returns the file */
+async function syncWhole(file: string, sizeBytes: number, id: string): Promise<string> {
+  const handle = await failing(open(file, 'r+'))
+  try {
+    const [{ size }] = await Promise.all([failing(handle.stat()), synced(handle.sync())])
+    if (size !== sizeBytes) throw takenOver(id)
+    return file
+  } finally {
+    closeSoon(handle)
   }
 }
 

@@ -7,17 +7,17 @@ import { createLeafHasher, type LeafHasher } from '../ipfs/leaf-hasher.ts'
 import { writeLeaves } from '../ipfs/leaves.ts'
 import { refuseBlocked } from './blocked.ts'
 import { linkBlob } from './link-blob.ts'
+import { createNewestFirst } from './newest-first.ts'
 import type { Publisher } from './publish-image.ts'
+import { belongsTo, isUploadId, makeUploadId, type UploadOwner } from './upload-id.ts'
 import { blobKey } from '../layout/keys.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
 import type { Hasher, RunningHash } from '../ports/hasher.ts'
-import { orAborted } from '../ports/or-aborted.ts'
 import type { Random } from '../ports/random.ts'
 import { takenOver, type Uploads } from '../ports/uploads.ts'
 import { unhurried } from '../ports/unhurried.ts'
-import { algorithmOf, type Digest, type DigestAlgorithm, digestOf, hexOf } from '../protocol/digest.ts'
+import { algorithmOf, type Digest, type DigestAlgorithm } from '../protocol/digest.ts'
 import { OciError } from '../protocol/errors.ts'
-import type { RepositoryName } from '../protocol/names.ts'
 import { type ByteRange, rangeLength } from '../protocol/range.ts'
 
 /** Bytes that a client adds to a session with one request. */
@@ -27,13 +27,6 @@ export interface Chunk {
   readonly range: ByteRange | undefined
   /** The request's Content-Length, where it had one. */
   readonly lengthBytes: number | undefined
-}
-
-/** Whose a session is: nobody else can use it, whatever rights they have. */
-export interface UploadOwner {
-  readonly name: RepositoryName
-  /** Undefined: an anonymous client. */
-  readonly user?: string | undefined
 }
 
 export interface PushBlob {
@@ -93,11 +86,11 @@ export interface PushBlobDeps {
 export function createPushBlob(deps: PushBlobDeps): PushBlob {
   const { bucket, uploads, hasher, random, publisher } = deps
   const hashes = new LRUCache<string, Running>({ max: runningHashLimit })
-  const turns = createTurns()
+  const turns = createNewestFirst(takenOver)
 
   /** The size of an owner's session. An id is nothing without its owner. */
   async function sizeOf(owner: UploadOwner, id: string, wait: Wait): Promise<number> {
-    const size = (await belongsTo(owner, id)) ? await uploads.size(id, wait) : undefined
+    const size = belongsTo(owner, id) ? await uploads.size(id, wait) : undefined
     if (size === undefined)
       throw new OciError('BLOB_UPLOAD_UNKNOWN', `${owner.name} has no upload ${id} of yours; begin again with POST`)
     return size
@@ -111,6 +104,7 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
     if (expected !== undefined && chunk.lengthBytes !== undefined && chunk.lengthBytes !== expected) {
       throw refuseLength(String(chunk.lengthBytes))
     }
+    if (chunk.lengthBytes === 0) return sizeBytes
     const known = hashes.get(id)
     const running = known?.sizeBytes === sizeBytes ? known : undefined
     const after = await uploads.append(
@@ -131,7 +125,9 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
 
   /** What is evicted instead of forgotten ends its copy by itself, as nothing comes any more. */
   function forget(id: string): void {
-    hashes.get(id)?.arriving?.abort()
+    const running = hashes.get(id)
+    running?.arriving?.abort()
+    running?.leaves?.abandon()
     hashes.delete(id)
   }
 
@@ -173,16 +169,16 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
    * The size of a session whose bytes all went by here and have the digest already: what is stored of it need not be
    * asked for. Where they have not, another origin may have taken more of them.
    */
-  async function seenWhole(owner: UploadOwner, id: string, digest: Digest, chunk: Chunk): Promise<number | undefined> {
+  function seenWhole(owner: UploadOwner, id: string, digest: Digest, chunk: Chunk): number | undefined {
     const running = hashes.get(id)
-    if (chunk.lengthBytes !== 0 || running === undefined || !(await belongsTo(owner, id))) return undefined
+    if (chunk.lengthBytes !== 0 || running === undefined || !belongsTo(owner, id)) return undefined
     return running.hash.algorithm === algorithmOf(digest) && running.hash.digest() === digest
       ? running.sizeBytes
       : undefined
   }
 
   async function start(owner: UploadOwner, algorithm: DigestAlgorithm, wait: Wait): Promise<string> {
-    const id = `${random.uuid()}-${await ownerMark(owner)}`
+    const id = makeUploadId(owner, random)
     await uploads.create(id, wait)
     hashes.set(id, begin(algorithm, publisher?.blobArriving(owner.name)))
     return id
@@ -190,7 +186,7 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
 
   async function finish(owner: UploadOwner, id: string, digest: Digest, chunk: Chunk, wait: Wait) {
     await turns.take(id, wait, async (turn) => {
-      const seen = await seenWhole(owner, id, digest, chunk)
+      const seen = seenWhole(owner, id, digest, chunk)
       const before = seen ?? (await sizeOf(owner, id, turn))
       await refuseBlocked(bucket, [digest], turn)
       const sizeBytes = await add(id, before, chunk, turn)
@@ -211,6 +207,7 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
       })
       // The session is over: what interrupted us now would find nothing to go on with.
       if (leaves !== undefined) await writeLeaves(bucket, digest, sizeBytes, () => leaves.end(), unhurried)
+      leaves?.abandon()
       await linkBlob(bucket, owner.name, digest, unhurried)
       publisher?.blobPushed(owner.name, digest, sizeBytes, arriving)
     })
@@ -255,51 +252,6 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
         forget(id)
         return 'removed'
       })
-    },
-  }
-}
-
-/** Whether a text can be the id of a session; what else lies among the sessions is not ours to remove. */
-export function isUploadId(text: string): boolean {
-  return /^[0-9a-f-]{36}-[0-9a-f]{16}$/.test(text)
-}
-
-/**
- * Binds a session to its repository, and to who began it, without storing anything: an id ends with a hash of both.
- */
-async function ownerMark({ name, user }: UploadOwner): Promise<string> {
-  // No name has a space in it.
-  const text = user === undefined ? name : `${name} ${user}`
-  return hexOf(await digestOf(new TextEncoder().encode(text))).slice(0, 16)
-}
-
-async function belongsTo(owner: UploadOwner, id: string): Promise<boolean> {
-  return isUploadId(id) && id.endsWith(`-${await ownerMark(owner)}`)
-}
-
-/**
- * One request at a time works on a session, and the newest wins: it interrupts the one before and waits until that has let go.
- * A client whose connection broke comes back long before we notice that the old connection is dead.
- */
-function createTurns() {
-  const current = new Map<string, { controller: AbortController; ended: Promise<void> }>()
-  return {
-    isTaken: (id: string) => current.has(id),
-
-    async take<Result>(id: string, wait: Wait, work: (turn: Wait) => Promise<Result>): Promise<Result> {
-      const before = current.get(id)
-      before?.controller.abort(takenOver(id))
-      const controller = new AbortController()
-      const ended = Promise.withResolvers<void>()
-      const turn = { controller, ended: ended.promise }
-      current.set(id, turn)
-      try {
-        if (before !== undefined) await orAborted(wait.signal, before.ended)
-        return await work({ signal: AbortSignal.any([wait.signal, controller.signal]) })
-      } finally {
-        ended.resolve()
-        if (current.get(id) === turn) current.delete(id)
-      }
     },
   }
 }

@@ -5,7 +5,8 @@ import type { Log } from '../ports/log.ts'
 import { type Repeating, startRepeating } from '../ports/repeat.ts'
 import type { Uploads } from '../ports/uploads.ts'
 import { OciError, UpstreamError } from '../protocol/errors.ts'
-import { isUploadId, type PushBlob } from './push-blob.ts'
+import type { PushBlob } from './push-blob.ts'
+import { isUploadId } from './upload-id.ts'
 
 /** Milliseconds from the end of one look at all sessions to the next. */
 const lookEveryMs = 3600_000
