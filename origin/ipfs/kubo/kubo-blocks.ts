@@ -12,6 +12,7 @@ import type { Cid } from '../../../shared/protocol/cid.ts'
 import { UpstreamError } from '../../../shared/protocol/errors.ts'
 import { type KuboClient, kuboAnswer } from './kubo-client.ts'
 import { limitMsFor } from './kubo-limits.ts'
+import { startUpload } from './kubo-upload.ts'
 
 export interface BlockSupply {
   readonly cid: Cid
@@ -80,15 +81,21 @@ export function createKuboBlocks(kubo: KuboClient): KuboBlocks {
   async function importCar(blocks: readonly { cid: CID; bytes: Uint8Array }[]): Promise<void> {
     const sizeBytes = blocks.reduce((sum, { bytes }) => sum + bytes.byteLength, 0)
     const what = blocks.length === 1 ? `dag/import ${String(blocks[0]?.cid)}` : `dag/import of ${blocks.length} blocks`
-    const work = async ({ signal }: Wait) => {
-      const { writer, out } = CarWriter.create([])
-      for (const block of blocks) void writer.put(block)
-      void writer.close()
-      // Without roots there is nothing to list, and an import that fails is no 200.
-      for await (const _ of kubo.rpc.dag.import([out], { pinRoots: false, signal }));
+    const { writer, out } = CarWriter.create([])
+    for (const block of blocks) void writer.put(block)
+    void writer.close()
+    const chunks: Uint8Array[] = []
+    for await (const chunk of out) chunks.push(chunk)
+    // Without roots there is nothing to list, and an import that fails is no 200. Nobody's in particular: it is for several callers.
+    const limitMs = limitMsFor(kubo, sizeBytes)
+    const upload = startUpload(kubo, 'dag/import?pin-roots=false', { what, limitMs }, unhurried)
+    try {
+      await Promise.all(chunks.map((chunk) => upload.write(chunk)))
+      await upload.end()
+    } catch (error) {
+      upload.abort()
+      throw error
     }
-    // Nobody's in particular: each import is for several callers.
-    await kubo.call(what, unhurried, work, limitMsFor(kubo, sizeBytes))
   }
 
   return {

@@ -65,10 +65,15 @@ export function createKuboClient({ url, timeoutMs, clock }: KuboClientDeps): Kub
   }
 }
 
+/** Kubo refused a call that was made without the library, whose own error is an `HTTPError`. */
+export class KuboRefusal extends Error {}
+
 /** What Kubo itself said in refusing a call; undefined for any other error. */
 export function kuboAnswer(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined
-  return error.name === 'HTTPError' || error.name === 'TimeoutError' ? error.message : undefined
+  return error instanceof KuboRefusal || error.name === 'HTTPError' || error.name === 'TimeoutError'
+    ? error.message
+    : undefined
 }
 
 /** Kubo looked where it was told to, and a block was not there; of several at once it does not say which. */
