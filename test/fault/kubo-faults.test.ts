@@ -6,7 +6,7 @@ import { createKuboSource } from '../../origin/ipfs/kubo/kubo-source.ts'
 import { systemClock } from '../../origin/process/system-ports.ts'
 import type { Wait } from '../../shared/ports/bucket.ts'
 import type { Clock } from '../../shared/ports/clock.ts'
-import { createFakeClock } from '../support/fake-clock.ts'
+import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
 import { type Fault, startFaultyProxy } from '../support/ipfs/faulty-proxy.ts'
 import { eventually } from '../support/stack.ts'
 import {
@@ -28,7 +28,12 @@ const sourceAt = (url: string, clock: Clock = systemClock) =>
 
 /** Everything one can ask of Kubo. */
 const operations: Readonly<Record<string, (url: string, clock: Clock, until: Wait) => Promise<unknown>>> = {
-  'add of a small file': (url, clock, until) => storeAt(url, clock).add(small, until),
+  'add of a small file': (url, clock, until) => {
+    const added = storeAt(url, clock).add(small, until)
+    // It waits for others that may come.
+    if ('advance' in clock) (clock as FakeClock).advance(1000)
+    return added
+  },
   'add of a large file': (url, clock, until) => storeAt(url, clock).add(large, until),
   publish: (url, clock, until) => storeAt(url, clock).publish(image, until),
   unpublish: (url, clock, until) => storeAt(url, clock).unpublish(image.root, until),

@@ -1,11 +1,13 @@
-// Single blocks into Kubo, many to a call: as CARs, by dag/import. A call costs Kubo more than a small block does, so
-// what comes while imports are under way waits for the next one. Kubo checks each block against its CID.
+// Single blocks into Kubo, many to a call: as CARs, by dag/import. A call costs more than a small block does, so what comes
+// while imports are under way waits for the next one, and what nobody waits for yet, for others. Kubo checks each block
+// against its CID.
 
 import { CarWriter } from '@ipld/car'
 import type { CID } from 'multiformats/cid'
 import pMap from 'p-map'
 import { decodeCid } from '../../../shared/ipfs/cid.ts'
 import type { Wait } from '../../../shared/ports/bucket.ts'
+import type { Clock } from '../../../shared/ports/clock.ts'
 import { orAborted } from '../../../shared/ports/or-aborted.ts'
 import { unhurried } from '../../../shared/ports/unhurried.ts'
 import type { Cid } from '../../../shared/protocol/cid.ts'
@@ -22,8 +24,11 @@ export interface BlockSupply {
 }
 
 export interface KuboBlocks {
-  /** Resolves once Kubo has the block. Rejects where it cannot be read, or its bytes are not what its CID says. */
-  put(supply: BlockSupply, wait: Wait): Promise<void>
+  /**
+   * Resolves once Kubo has the block. Rejects where it cannot be read, or its bytes are not what its CID says.
+   * @param when `soon`: with others, if any come in the next moment; until somebody puts one for `now`
+   */
+  put(supply: BlockSupply, when: 'now' | 'soon', wait: Wait): Promise<void>
 }
 
 interface Entry extends BlockSupply, PromiseWithResolvers<void> {}
@@ -33,10 +38,13 @@ const carLimitBytes = 16 * 1024 * 1024
 /** One is made ready while Kubo reads the other. */
 const carsAtOnce = 2
 const readsAtOnce = 16
+/** Milliseconds that a block waits at most for others, and bytes of them after which it waits no more. */
+const [companyMs, companyBytes] = [250, 4 * 1024 * 1024]
 
-export function createKuboBlocks(kubo: KuboClient): KuboBlocks {
+export function createKuboBlocks(kubo: KuboClient, clock: Clock): KuboBlocks {
   const queue: Entry[] = []
   let importing = 0
+  let stopWaiting: (() => void) | undefined
 
   function takeBatch(): Entry[] {
     let sizeBytes = 0
@@ -45,6 +53,8 @@ export function createKuboBlocks(kubo: KuboClient): KuboBlocks {
   }
 
   async function importQueued(): Promise<void> {
+    stopWaiting?.()
+    stopWaiting = undefined
     if (importing === carsAtOnce) return
     importing += 1
     for (let batch = takeBatch(); batch.length > 0; batch = takeBatch()) await importEntries(batch)
@@ -99,11 +109,13 @@ export function createKuboBlocks(kubo: KuboClient): KuboBlocks {
   }
 
   return {
-    async put(supply, wait) {
+    async put(supply, when, wait) {
       const entry: Entry = { ...supply, ...Promise.withResolvers<void>() }
       queue.push(entry)
-      // Not at once: those who are put in the same turn go into the same CAR.
-      queueMicrotask(() => void importQueued())
+      if (when === 'now' || queue.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) >= companyBytes) {
+        // Not at once: those who are put in the same turn go into the same CAR.
+        queueMicrotask(() => void importQueued())
+      } else stopWaiting ??= clock.after(companyMs, () => void importQueued())
       await orAborted(wait.signal, entry.promise)
     },
   }

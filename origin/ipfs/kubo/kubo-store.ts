@@ -27,16 +27,16 @@ const rememberedFiles = 20_000
 
 /** Other pins of the node are not touched, but for one: an image's root that is pinned under another name is taken over. */
 export function createKuboStore({ kubo, clock }: KuboStoreDeps): ContentStore {
-  const blocks = createKuboBlocks(kubo)
+  const blocks = createKuboBlocks(kubo, clock)
   const pins = createKuboPins(kubo, clock)
   const [adds, publications] = [createAbandonableFlights(), createAbandonableFlights()]
   // Only a hint: Kubo may have collected them since.
   const added = new LRUCache<Cid, true>({ max: rememberedFiles })
 
-  async function add(file: ContentFile, wait: Wait, arriving?: ArrivingFile): Promise<void> {
+  async function add(file: ContentFile, when: 'now' | 'soon', wait: Wait, arriving?: ArrivingFile): Promise<void> {
     try {
       await adds.join(file.cid, wait, async (wait) => {
-        if (isLeaf(file)) await blocks.put({ ...file, read: () => readWhole(file, wait) }, wait)
+        if (isLeaf(file)) await blocks.put({ ...file, read: () => readWhole(file, wait) }, when, wait)
         else if ((await orAborted(wait.signal, Promise.resolve(arriving?.end()))) !== file.cid)
           await addFile(kubo, file, wait)
         added.set(file.cid, true)
@@ -50,18 +50,18 @@ export function createKuboStore({ kubo, clock }: KuboStoreDeps): ContentStore {
   /** Looks first: a file of other images need not be sent again. */
   const addLarge = async (file: ContentFile, wait: Wait) => {
     if ((await findMissing(kubo, file.cid, wait)) === undefined) added.set(file.cid, true)
-    else await add(file, wait)
+    else await add(file, 'now', wait)
   }
 
   async function supply(image: ContentImage, wait: Wait): Promise<void> {
     const unknown = image.files.filter(({ cid }) => !added.has(cid))
     const large = unknown.filter((file) => !isLeaf(file))
-    // Where one fails the flight ends, and its signal stops the others.
+    // Where one fails the flight ends, and its signal stops the others. What waits for company goes with the directory.
     await Promise.all([
       ...image.blocks.map(({ cid, bytes }) =>
-        blocks.put({ cid, sizeBytes: bytes.byteLength, read: async () => bytes }, wait),
+        blocks.put({ cid, sizeBytes: bytes.byteLength, read: async () => bytes }, 'now', wait),
       ),
-      ...unknown.filter(isLeaf).map((file) => add(file, wait)),
+      ...unknown.filter(isLeaf).map((file) => add(file, 'now', wait)),
       pMap(large, (file) => addLarge(file, wait), { concurrency: largeFilesAtOnce, signal: wait.signal }),
     ])
   }
@@ -79,7 +79,7 @@ export function createKuboStore({ kubo, clock }: KuboStoreDeps): ContentStore {
   }
 
   return {
-    add,
+    add: (file, wait, arriving) => add(file, 'soon', wait, arriving),
     arriving: () => addArriving(kubo),
     publish: (image, wait) => publications.join(image.root, wait, (wait) => publish(image, wait)),
     async unpublish(root, wait) {
