@@ -2,7 +2,7 @@
 
 import { LRUCache } from 'lru-cache'
 import type { BucketReader, ListEntry } from '../shared/ports/bucket.ts'
-import { orAborted } from '../shared/ports/or-aborted.ts'
+import { orAborted } from '../shared/concurrency/or-aborted.ts'
 import { UpstreamError } from '../shared/protocol/errors.ts'
 
 /** An object that is as small as a link. */

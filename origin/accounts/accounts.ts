@@ -3,7 +3,7 @@
 import type { Accounts } from '../../shared/ports/accounts.ts'
 import type { Clock } from '../../shared/ports/clock.ts'
 import type { Log } from '../../shared/ports/log.ts'
-import { unhurried } from '../../shared/ports/unhurried.ts'
+import { unhurried } from '../../shared/concurrency/unhurried.ts'
 import { createPasswordAccounts } from './password-accounts.ts'
 import { createPasswordChecks } from './password-checks.ts'
 import { openPasswordFile } from './password-file.ts'

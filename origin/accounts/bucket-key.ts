@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import { basename, dirname } from 'node:path'
 import * as v from 'valibot'
-import { unhurried } from '../../shared/ports/unhurried.ts'
+import { unhurried } from '../../shared/concurrency/unhurried.ts'
 import { createFolderRecords } from './folder-records.ts'
 import { keyInRecord, type KeyFormat } from './key-record.ts'
 

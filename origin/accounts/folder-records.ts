@@ -2,7 +2,7 @@
 
 import { readdir, readFile, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { orAborted } from '../../shared/ports/or-aborted.ts'
+import { orAborted } from '../../shared/concurrency/or-aborted.ts'
 import { isMissing } from '../bucket/durable-folder.ts'
 import { syncFolder } from '../bucket/synced-files.ts'
 import { replaceFile, writeNewFile } from './private-file.ts'

@@ -2,7 +2,7 @@
 
 import { createHmac, randomBytes } from 'node:crypto'
 import type { Accounts } from '../../shared/ports/accounts.ts'
-import { orAborted } from '../../shared/ports/or-aborted.ts'
+import { orAborted } from '../../shared/concurrency/or-aborted.ts'
 import type { PasswordChecks } from './password-checks.ts'
 import type { PasswordFile, Users } from './password-file.ts'
 import { isPassword, type PasswordHash } from './password-hash.ts'

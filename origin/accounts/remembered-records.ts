@@ -2,8 +2,8 @@
 
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../../shared/ports/clock.ts'
-import { orAborted } from '../../shared/ports/or-aborted.ts'
-import { unhurried } from '../../shared/ports/unhurried.ts'
+import { orAborted } from '../../shared/concurrency/or-aborted.ts'
+import { unhurried } from '../../shared/concurrency/unhurried.ts'
 import type { Records } from './records.ts'
 
 /** Milliseconds from the beginning of a read until what it brought counts no more. */

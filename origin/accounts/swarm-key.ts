@@ -2,7 +2,7 @@
 // the same node after a restart. In a file and never shared: two nodes of one identity would take each other's traffic.
 
 import { basename, dirname } from 'node:path'
-import { unhurried } from '../../shared/ports/unhurried.ts'
+import { unhurried } from '../../shared/concurrency/unhurried.ts'
 import { createFolderRecords } from './folder-records.ts'
 import { randomKey } from './random-key.ts'
 

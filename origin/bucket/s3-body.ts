@@ -2,8 +2,8 @@
 
 import { Readable } from 'node:stream'
 import type { GetObjectCommandOutput } from '@aws-sdk/client-s3'
-import { deadline } from '../../shared/ports/clock.ts'
-import { orAborted } from '../../shared/ports/or-aborted.ts'
+import { deadline } from '../../shared/concurrency/deadline.ts'
+import { orAborted } from '../../shared/concurrency/or-aborted.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 import { type S3Connection, S3Failure } from './s3-connection.ts'
 

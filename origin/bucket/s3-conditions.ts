@@ -4,7 +4,7 @@ import { PutObjectCommand } from '@aws-sdk/client-s3'
 import { probeKey } from '../../shared/layout/keys.ts'
 import type { Wait } from '../../shared/ports/bucket.ts'
 import type { Random } from '../../shared/ports/random.ts'
-import { unhurried } from '../../shared/ports/unhurried.ts'
+import { unhurried } from '../../shared/concurrency/unhurried.ts'
 import { removeObject } from './s3-bucket.ts'
 import { type S3Connection, S3Failure } from './s3-connection.ts'
 

@@ -3,9 +3,10 @@
 
 import type { Agent } from 'node:http'
 import { S3Client, S3ServiceException } from '@aws-sdk/client-s3'
-import { type Clock, deadline, pause } from '../../shared/ports/clock.ts'
+import type { Clock } from '../../shared/ports/clock.ts'
+import { deadline, pause } from '../../shared/concurrency/deadline.ts'
 import type { Wait } from '../../shared/ports/bucket.ts'
-import { orAborted } from '../../shared/ports/or-aborted.ts'
+import { orAborted } from '../../shared/concurrency/or-aborted.ts'
 import { OciError, UpstreamError } from '../../shared/protocol/errors.ts'
 import { isLoopbackUrl } from '../../shared/protocol/ip-address.ts'
 import { createRecentWrites, type RecentWrites } from './recent-writes.ts'

@@ -2,8 +2,8 @@
 
 import { defineCommand } from 'citty'
 import { loadConfig } from '../config/load.ts'
-import { blockedLines } from '../process/blocking.ts'
-import { runVerb } from '../process/run-verb.ts'
+import { blockedLines } from '../verbs/blocking.ts'
+import { runVerb } from '../verbs/run-verb.ts'
 import { givenOptions, optionArgs } from './options.ts'
 
 export default defineCommand({

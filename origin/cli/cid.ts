@@ -2,8 +2,8 @@
 
 import { defineCommand } from 'citty'
 import { loadConfig } from '../config/load.ts'
-import { namedImage } from '../process/named-image.ts'
-import { runVerb } from '../process/run-verb.ts'
+import { namedImage } from '../verbs/named-image.ts'
+import { runVerb } from '../verbs/run-verb.ts'
 import { optionArgs, verbWords } from './options.ts'
 
 export default defineCommand({

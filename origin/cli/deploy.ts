@@ -3,8 +3,8 @@
 import { defineCommand } from 'citty'
 import type { DeployStep } from '../deploy/deploy-steps.ts'
 import { loadConfig } from '../config/load.ts'
-import { lookAtWorker } from '../process/deploy.ts'
-import { untilStopped } from '../process/until-stopped.ts'
+import { lookAtWorker } from '../verbs/deploy.ts'
+import { untilStopped } from '../verbs/until-stopped.ts'
 import { optionArgs, verbWords } from './options.ts'
 import { printOutcomes } from './outcomes.ts'
 

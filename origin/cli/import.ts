@@ -2,8 +2,8 @@
 
 import { defineCommand } from 'citty'
 import { loadConfig } from '../config/load.ts'
-import { importFile } from '../process/import-file.ts'
-import { runVerb } from '../process/run-verb.ts'
+import { importFile } from '../verbs/import-file.ts'
+import { runVerb } from '../verbs/run-verb.ts'
 import { optionArgs, verbWords } from './options.ts'
 
 export default defineCommand({

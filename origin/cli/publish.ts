@@ -2,8 +2,8 @@
 
 import { defineCommand } from 'citty'
 import { loadConfig } from '../config/load.ts'
-import { publishImages } from '../process/publish-images.ts'
-import { runVerb } from '../process/run-verb.ts'
+import { publishImages } from '../verbs/publish-images.ts'
+import { runVerb } from '../verbs/run-verb.ts'
 import { optionArgs, verbWords } from './options.ts'
 
 export default defineCommand({

@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util'
 import { defineCommand } from 'citty'
 import { loadConfig } from '../config/load.ts'
-import { createToken } from '../process/tokens.ts'
+import { createToken } from '../verbs/tokens.ts'
 import { optionArgs, verbWords } from './options.ts'
 
 export default defineCommand({

@@ -2,7 +2,7 @@
 
 import { defineCommand } from 'citty'
 import { loadConfig } from '../config/load.ts'
-import { listTokens, tokenLine } from '../process/tokens.ts'
+import { listTokens, tokenLine } from '../verbs/tokens.ts'
 import { optionArgs, verbWords } from './options.ts'
 
 export default defineCommand({

@@ -2,7 +2,7 @@
 
 import { defineCommand } from 'citty'
 import { loadConfig } from '../config/load.ts'
-import { revokeToken } from '../process/tokens.ts'
+import { revokeToken } from '../verbs/tokens.ts'
 import { optionArgs, verbWords } from './options.ts'
 
 export default defineCommand({

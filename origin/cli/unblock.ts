@@ -2,8 +2,8 @@
 
 import { defineCommand } from 'citty'
 import { loadConfig } from '../config/load.ts'
-import { unblock } from '../process/blocking.ts'
-import { runVerb } from '../process/run-verb.ts'
+import { unblock } from '../verbs/blocking.ts'
+import { runVerb } from '../verbs/run-verb.ts'
 import { optionArgs, verbWords } from './options.ts'
 
 export default defineCommand({

@@ -1,8 +1,8 @@
 // `mirrorball user hash`
 
 import { defineCommand } from 'citty'
-import { checkedUserName, passwordLine } from '../process/password-line.ts'
-import { readPassword } from '../process/read-password.ts'
+import { checkedUserName, passwordLine } from '../verbs/password-line.ts'
+import { readPassword } from '../verbs/read-password.ts'
 
 export default defineCommand({
   meta: {

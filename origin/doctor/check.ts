@@ -1,8 +1,9 @@
 // Checks of something that runs, or is to run: each small, with a name, a time limit and advice of its own.
 
 import type { Wait } from '../../shared/ports/bucket.ts'
-import { type Clock, deadline } from '../../shared/ports/clock.ts'
-import { orAborted } from '../../shared/ports/or-aborted.ts'
+import type { Clock } from '../../shared/ports/clock.ts'
+import { deadline } from '../../shared/concurrency/deadline.ts'
+import { orAborted } from '../../shared/concurrency/or-aborted.ts'
 
 /** What a check found. Where `why` and `mend` are left out, those of the check hold. */
 export type Finding =

@@ -2,7 +2,8 @@
 
 import { accessKey, blobKey, layerLinkKey, linkContent, revisionLinkKey, tagLinkKey } from '../../shared/layout/keys.ts'
 import type { Wait } from '../../shared/ports/bucket.ts'
-import { type Clock, pause } from '../../shared/ports/clock.ts'
+import type { Clock } from '../../shared/ports/clock.ts'
+import { pause } from '../../shared/concurrency/deadline.ts'
 import type { Random } from '../../shared/ports/random.ts'
 import { type Digest, digestOf } from '../../shared/protocol/digest.ts'
 import { parseTag, type RepositoryName } from '../../shared/protocol/names.ts'

@@ -10,7 +10,7 @@ import { ConfigError } from '../config/config-error.ts'
 import type { Config } from '../config/schema.ts'
 import { measuredAt, serve } from './serve.ts'
 import type { Running } from './service.ts'
-import { createLog, systemClock } from './system-ports.ts'
+import { createLog, systemClock } from '../compose/system-ports.ts'
 
 export async function startBucket(config: Config): Promise<Running> {
   if (s3Access(config) !== undefined)

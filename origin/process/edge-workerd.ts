@@ -8,14 +8,14 @@ import type { Readable } from 'node:stream'
 import { createInterface } from 'node:readline'
 import workerd from 'workerd'
 import { formatAddress, isLoopback, originUrl, tlsFiles } from '../config/addresses.ts'
-import { edgeKey } from './edge-key.ts'
+import { edgeKey } from '../compose/edge-key.ts'
 import { ConfigError } from '../config/config-error.ts'
 import type { Config } from '../config/schema.ts'
-import { edgeRecords } from './account-records.ts'
-import { bucketAccess, readBucket } from './bucket-reading.ts'
+import { edgeRecords } from '../compose/account-records.ts'
+import { bucketAccess, readBucket } from '../compose/bucket-reading.ts'
 import { buildWorker, compatibilityDate } from './build-worker.ts'
 import type { Running } from './service.ts'
-import { createLog } from './system-ports.ts'
+import { createLog } from '../compose/system-ports.ts'
 
 /** MiB; an isolate has 128 for everything. */
 const largestMemoryCacheMib = 96

@@ -3,10 +3,11 @@
 
 import { accessKey } from '../../shared/layout/keys.ts'
 import type { BucketReader } from '../../shared/ports/bucket.ts'
-import { type Clock, deadline } from '../../shared/ports/clock.ts'
+import type { Clock } from '../../shared/ports/clock.ts'
+import { deadline } from '../../shared/concurrency/deadline.ts'
 import type { Log } from '../../shared/ports/log.ts'
-import { orAborted } from '../../shared/ports/or-aborted.ts'
-import { type Repeating, startRepeating } from '../../shared/ports/repeat.ts'
+import { orAborted } from '../../shared/concurrency/or-aborted.ts'
+import { type Repeating, startRepeating } from '../../shared/concurrency/repeat.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 
 /** Milliseconds from one look to the next. */

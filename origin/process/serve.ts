@@ -10,9 +10,9 @@ import { createMetrics, type Metrics } from '../metrics/metrics.ts'
 import { type FollowedCertificate, followCertificate } from '../tls/followed-certificate.ts'
 import type { CertificateFiles } from '../tls/certificate-pair.ts'
 import { onHangUp } from './hang-up.ts'
-import { type HttpListener, listenHttp } from './http-listener.ts'
+import { type HttpListener, listenHttp } from '../http/http-listener.ts'
 import { metricsFetch } from './metrics-fetch.ts'
-import { systemClock } from './system-ports.ts'
+import { systemClock } from '../compose/system-ports.ts'
 
 /** Counts, and where they can be read; apart from the main listener, which strangers reach. */
 export interface MeasuredAt {

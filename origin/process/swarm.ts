@@ -3,10 +3,10 @@
 import { accessRules } from '../config/addresses.ts'
 import { ConfigError } from '../config/config-error.ts'
 import type { Config } from '../config/schema.ts'
-import { startEmbedded } from './ipfs.ts'
-import { openBucket } from './open-bucket.ts'
+import { startEmbedded } from '../compose/ipfs.ts'
+import { openBucket } from '../compose/open-bucket.ts'
 import type { Running } from './service.ts'
-import { createLog } from './system-ports.ts'
+import { createLog } from '../compose/system-ports.ts'
 
 /** @throws ConfigError where it is not said where to listen */
 export async function startSwarmNode(config: Config): Promise<Running> {

@@ -10,7 +10,7 @@ import {
 import { type Key, uploadMultipartKey } from '../../shared/layout/keys.ts'
 import type { Bucket, Wait } from '../../shared/ports/bucket.ts'
 import type { Random } from '../../shared/ports/random.ts'
-import { unhurried } from '../../shared/ports/unhurried.ts'
+import { unhurried } from '../../shared/concurrency/unhurried.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 import { contentHeaders } from '../bucket/s3-bucket.ts'
 import { type S3Connection, S3Failure } from '../bucket/s3-connection.ts'

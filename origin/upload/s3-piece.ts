@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { type Key, uploadKey } from '../../shared/layout/keys.ts'
-import { unhurried } from '../../shared/ports/unhurried.ts'
+import { unhurried } from '../../shared/concurrency/unhurried.ts'
 import { takenOver } from '../../shared/ports/uploads.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 import { sendStream } from '../bucket/s3-body.ts'

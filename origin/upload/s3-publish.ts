@@ -10,7 +10,7 @@ import {
 import pMap from 'p-map'
 import { type Key, uploadKey } from '../../shared/layout/keys.ts'
 import type { Wait } from '../../shared/ports/bucket.ts'
-import type { Slots } from '../../shared/ports/slots.ts'
+import type { Slots } from '../../shared/concurrency/slots.ts'
 import { takenOver } from '../../shared/ports/uploads.ts'
 import { sendStream } from '../bucket/s3-body.ts'
 import { contentFields, contentHeaders } from '../bucket/s3-bucket.ts'

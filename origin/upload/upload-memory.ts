@@ -2,7 +2,7 @@
 // again: so many uploads hold no more than few. When all blocks are in use, who wants one waits until a piece is stored;
 // and where nothing is being stored, because clients are slow, who holds most has to store what it has.
 
-import { orAborted } from '../../shared/ports/or-aborted.ts'
+import { orAborted } from '../../shared/concurrency/or-aborted.ts'
 
 /** Bytes of a block. */
 export const blockBytes = 512 * 1024

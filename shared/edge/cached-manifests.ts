@@ -2,10 +2,11 @@
 
 import { type AccessRules, isAllPublic, isPublic } from '../auth/access.ts'
 import type { BucketReader, Wait } from '../ports/bucket.ts'
-import { deadline, type Clock } from '../ports/clock.ts'
+import type { Clock } from '../ports/clock.ts'
+import { deadline } from '../concurrency/deadline.ts'
 import type { Log } from '../ports/log.ts'
 import type { ManifestCache } from '../ports/manifest-cache.ts'
-import { orAborted } from '../ports/or-aborted.ts'
+import { orAborted } from '../concurrency/or-aborted.ts'
 import type { Cid } from '../protocol/cid.ts'
 import type { Digest } from '../protocol/digest.ts'
 import { UpstreamError } from '../protocol/errors.ts'

@@ -1,7 +1,8 @@
 // Hands a request on to the origin and its answer back, both as streams.
 
 import { type EdgeWord, edgeWordHeader } from '../auth/edge-word.ts'
-import { deadline, type Clock } from '../ports/clock.ts'
+import type { Clock } from '../ports/clock.ts'
+import { deadline } from '../concurrency/deadline.ts'
 import type { ClientInfo } from '../ports/client-info.ts'
 import type { Fetch } from '../ports/fetch.ts'
 import { OciError, UpstreamError } from '../protocol/errors.ts'

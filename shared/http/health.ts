@@ -3,9 +3,10 @@
 
 import { formatKey } from '../layout/keys.ts'
 import type { BucketReader } from '../ports/bucket.ts'
-import { type Clock, deadline } from '../ports/clock.ts'
+import type { Clock } from '../ports/clock.ts'
+import { deadline } from '../concurrency/deadline.ts'
 import type { Log } from '../ports/log.ts'
-import { orAborted } from '../ports/or-aborted.ts'
+import { orAborted } from '../concurrency/or-aborted.ts'
 import type { ReadinessCheck } from '../ports/readiness.ts'
 import { OciError, UpstreamError } from '../protocol/errors.ts'
 import type { Answer } from './answer.ts'

@@ -10,13 +10,13 @@ import pMap from 'p-map'
 import { mayMatchTagsOf, matchesTagPattern } from '../auth/tag-pattern.ts'
 import { linkContent, tagLinkKey } from '../layout/keys.ts'
 import type { Bucket, BucketReader, Wait } from '../ports/bucket.ts'
-import { unhurried } from '../ports/unhurried.ts'
+import { unhurried } from '../concurrency/unhurried.ts'
 import type { Digest } from '../protocol/digest.ts'
 import { OciError, UpstreamError } from '../protocol/errors.ts'
 import type { RepositoryName, Tag } from '../protocol/names.ts'
 import { readTag } from './links.ts'
 import { tagsAfter } from './list-tags.ts'
-import { createTurns } from './turns.ts'
+import { createTurns } from '../concurrency/turns.ts'
 
 /** Reads of the bucket at once. */
 const readsAtOnce = 32

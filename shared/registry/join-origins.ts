@@ -7,11 +7,12 @@
 
 import { originKey, originsPrefix, parseOriginKey } from '../layout/keys.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
-import { type Clock, deadline, pause } from '../ports/clock.ts'
+import type { Clock } from '../ports/clock.ts'
+import { deadline, pause } from '../concurrency/deadline.ts'
 import type { Log } from '../ports/log.ts'
-import { orAborted } from '../ports/or-aborted.ts'
+import { orAborted } from '../concurrency/or-aborted.ts'
 import type { Random } from '../ports/random.ts'
-import { type Repeating, startRepeating } from '../ports/repeat.ts'
+import { type Repeating, startRepeating } from '../concurrency/repeat.ts'
 import { UpstreamError } from '../protocol/errors.ts'
 import { type OriginMark, originMarkBytes, type OriginTraits, parseOriginMark, whyNotBeside } from './origin-mark.ts'
 

@@ -1,8 +1,9 @@
 // Upload sessions that nobody goes on with end by time, so that what clients left behind does not fill the bucket.
 
-import { type Clock, deadline } from '../ports/clock.ts'
+import type { Clock } from '../ports/clock.ts'
+import { deadline } from '../concurrency/deadline.ts'
 import type { Log } from '../ports/log.ts'
-import { type Repeating, startRepeating } from '../ports/repeat.ts'
+import { type Repeating, startRepeating } from '../concurrency/repeat.ts'
 import type { Uploads } from '../ports/uploads.ts'
 import { OciError, UpstreamError } from '../protocol/errors.ts'
 import type { PushBlob } from './push-blob.ts'

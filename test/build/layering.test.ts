@@ -72,6 +72,7 @@ describe('layering', () => {
     ['origin', 'origin/process/probe.ts', '../../worker/kv-cache.ts', 'createKvCache'],
     ['protocol', 'shared/protocol/probe.ts', '../registry/links.ts', 'readTag'],
     ['ports', 'shared/ports/probe.ts', '../registry/links.ts', 'readTag'],
+    ['what waits', 'shared/concurrency/probe.ts', '../registry/links.ts', 'readTag'],
     ['registry', 'shared/registry/probe.ts', '../http/routes.ts', 'parseRoute'],
     ['what reads IPFS', 'shared/ipfs/probe.ts', '../registry/links.ts', 'readTag'],
     ['http', 'shared/http/probe.ts', '../edge/decide.ts', 'decideContent'],
@@ -80,6 +81,8 @@ describe('layering', () => {
     ['the worker', 'worker/probe.ts', '../shared/ipfs/cid.ts', 'cidText'],
     ['an adapter of origin', 'origin/bucket/probe.ts', '../config/load.ts', 'loadConfig'],
     ['an adapter of IPFS', 'origin/ipfs/kubo/probe.ts', '../../config/load.ts', 'loadConfig'],
+    ['what speaks HTTP', 'origin/http/probe.ts', '../process/service.ts', 'runService'],
+    ['what is composed', 'origin/compose/probe.ts', '../verbs/run-verb.ts', 'runVerb'],
     ['the configuration', 'origin/config/probe.ts', '../process/service.ts', 'runService'],
   ])('%s may not import %s → %s', async (_, file, target, name) => {
     expect(await checkWith(file, `export { ${name} } from '${target}'\n`)).toContain('probe.ts')

@@ -2,7 +2,7 @@
 
 import { createKuboClient } from '../../origin/ipfs/kubo/kubo-client.ts'
 import { createKuboStore } from '../../origin/ipfs/kubo/kubo-store.ts'
-import { systemClock } from '../../origin/process/system-ports.ts'
+import { systemClock } from '../../origin/compose/system-ports.ts'
 import { describeWith } from '../support/clients/programs.ts'
 import { type Kubo, startKubo } from '../support/ipfs/kubo.ts'
 import { contentStoreContract } from './content-store.contract.ts'

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { createGatewaySource } from '../../origin/ipfs/gateways/gateway-source.ts'
-import { systemClock } from '../../origin/process/system-ports.ts'
+import { systemClock } from '../../origin/compose/system-ports.ts'
 import { NotFoundOnIpfs } from '../../shared/ipfs/content-errors.ts'
 import { createVerifiedReader } from '../../shared/ipfs/verified-blocks.ts'
 import type { Block } from '../../shared/ports/content-store.ts'

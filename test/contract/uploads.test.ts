@@ -2,7 +2,7 @@
 
 import { afterEach } from 'vitest'
 import { createFsBucket } from '../../origin/bucket/fs-bucket.ts'
-import { systemRandom } from '../../origin/process/system-ports.ts'
+import { systemRandom } from '../../origin/compose/system-ports.ts'
 import { createFsUploads } from '../../origin/upload/fs-uploads.ts'
 import { createMemoryBucket, type Objects } from '../support/bucket/memory-bucket.ts'
 import { createMemoryUploads } from '../support/bucket/memory-uploads.ts'

@@ -6,9 +6,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { connectS3 } from '../../origin/bucket/s3-connection.ts'
 import { listPages } from '../../origin/bucket/s3-listing.ts'
 import type { Outcome } from '../../origin/doctor/check.ts'
-import { systemClock } from '../../origin/process/system-ports.ts'
+import { systemClock } from '../../origin/compose/system-ports.ts'
 import { accessKey, formatKey, originsPrefix } from '../../shared/layout/keys.ts'
-import { unhurried } from '../../shared/ports/unhurried.ts'
+import { unhurried } from '../../shared/concurrency/unhurried.ts'
 import { type S3Proxy, refuses, startS3Proxy } from '../support/bucket/s3-proxy.ts'
 import {
   hangsUp,

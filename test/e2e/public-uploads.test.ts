@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createFolderRecords } from '../../origin/accounts/folder-records.ts'
-import { unhurried } from '../../shared/ports/unhurried.ts'
+import { unhurried } from '../../shared/concurrency/unhurried.ts'
 import { randomKey } from '../../origin/accounts/random-key.ts'
 import { createUploadCapabilities } from '../../shared/auth/upload-capability.ts'
 import type { RepositoryName } from '../../shared/protocol/names.ts'

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createS3Bucket } from '../../origin/bucket/s3-bucket.ts'
 import { connectS3 } from '../../origin/bucket/s3-connection.ts'
-import { systemClock, systemRandom } from '../../origin/process/system-ports.ts'
+import { systemClock, systemRandom } from '../../origin/compose/system-ports.ts'
 import { createS3Uploads } from '../../origin/upload/s3-uploads.ts'
 import type { RegistryApp } from '../../shared/http/registry-app.ts'
 import { originApp } from '../support/apps.ts'

@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { createFsBucket } from '../../origin/bucket/fs-bucket.ts'
-import { systemRandom } from '../../origin/process/system-ports.ts'
+import { systemRandom } from '../../origin/compose/system-ports.ts'
 import { createFsUploads } from '../../origin/upload/fs-uploads.ts'
 import type { RegistryApp } from '../../shared/http/registry-app.ts'
 import { type KeyPrefix, parseBlobKey } from '../../shared/layout/keys.ts'

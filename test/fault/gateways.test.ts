@@ -3,7 +3,7 @@
 
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createGatewaySource } from '../../origin/ipfs/gateways/gateway-source.ts'
-import { systemClock } from '../../origin/process/system-ports.ts'
+import { systemClock } from '../../origin/compose/system-ports.ts'
 import { blobKey } from '../../shared/layout/keys.ts'
 import type { Cid } from '../../shared/protocol/cid.ts'
 import type { Digest } from '../../shared/protocol/digest.ts'

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { createKuboClient } from '../../origin/ipfs/kubo/kubo-client.ts'
 import { createKuboSource } from '../../origin/ipfs/kubo/kubo-source.ts'
-import { systemClock } from '../../origin/process/system-ports.ts'
+import { systemClock } from '../../origin/compose/system-ports.ts'
 import type { Wait } from '../../shared/ports/bucket.ts'
 import type { Clock } from '../../shared/ports/clock.ts'
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'

@@ -4,7 +4,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { connectS3, type S3Connection } from '../../origin/bucket/s3-connection.ts'
 import { createS3Bucket } from '../../origin/bucket/s3-bucket.ts'
-import { systemClock, systemRandom } from '../../origin/process/system-ports.ts'
+import { systemClock, systemRandom } from '../../origin/compose/system-ports.ts'
 import { createS3Uploads } from '../../origin/upload/s3-uploads.ts'
 import { blobKey, type KeyPrefix } from '../../shared/layout/keys.ts'
 import type { Bucket } from '../../shared/ports/bucket.ts'

@@ -3,7 +3,7 @@
 
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { systemClock } from '../../origin/process/system-ports.ts'
+import { systemClock } from '../../origin/compose/system-ports.ts'
 import { edgeApp, fetchOf, originApp } from '../support/apps.ts'
 import { createMemoryBucket, type Objects } from '../support/bucket/memory-bucket.ts'
 import { createMemoryUploads } from '../support/bucket/memory-uploads.ts'

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { createGatewaySource } from '../../origin/ipfs/gateways/gateway-source.ts'
-import { systemClock } from '../../origin/process/system-ports.ts'
+import { systemClock } from '../../origin/compose/system-ports.ts'
 import { cidOfSmallBlob, cidText, rawCid } from '../../shared/ipfs/cid.ts'
 import { leafCount, shapeOfFile } from '../../shared/ipfs/file-shape.ts'
 import { imageRoot } from '../../shared/ipfs/image-root.ts'

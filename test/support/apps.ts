@@ -1,7 +1,7 @@
 // Origin and edge in this process, put together from given parts and asked without a network.
 
 import { nodeHasher } from '../../origin/upload/node-hasher.ts'
-import { systemClock, systemRandom } from '../../origin/process/system-ports.ts'
+import { systemClock, systemRandom } from '../../origin/compose/system-ports.ts'
 import { embeddedStore } from '../../origin/ipfs/embedded-store.ts'
 import type { AccessRules } from '../../shared/auth/access.ts'
 import type { Authentication } from '../../shared/auth/authentication.ts'

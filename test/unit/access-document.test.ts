@@ -5,7 +5,7 @@ import { isPublished, parseAccessDocument, publishAccess, publishKeys } from '..
 import type { PublicKey } from '../../shared/auth/public-key.ts'
 import { accessKey } from '../../shared/layout/keys.ts'
 import type { Bucket } from '../../shared/ports/bucket.ts'
-import { unhurried } from '../../shared/ports/unhurried.ts'
+import { unhurried } from '../../shared/concurrency/unhurried.ts'
 import { createMemoryBucket, type Objects } from '../support/bucket/memory-bucket.ts'
 
 const key = (kid: string): PublicKey => ({ kty: 'EC', crv: 'P-256', x: 'x', y: 'y', kid })

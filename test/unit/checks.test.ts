@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { type Check, type Finding, reasonOf, runChecks } from '../../origin/doctor/check.ts'
 import { networkChecks } from '../../origin/doctor/network-checks.ts'
-import { unhurried } from '../../shared/ports/unhurried.ts'
+import { unhurried } from '../../shared/concurrency/unhurried.ts'
 import { collect } from '../support/collect.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 

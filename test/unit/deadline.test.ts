@@ -1,7 +1,7 @@
 // The deadline of one call that waits, under a clock that stands still.
 
 import { describe, expect, test, vi } from 'vitest'
-import { deadline } from '../../shared/ports/clock.ts'
+import { deadline } from '../../shared/concurrency/deadline.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 
 const late = new Error('too late')

@@ -7,7 +7,7 @@ import { deployChecks, type OriginSide, testedDate } from '../../origin/deploy/d
 import { deploySteps } from '../../origin/deploy/deploy-steps.ts'
 import { parseWranglerFile } from '../../origin/deploy/wrangler-file.ts'
 import { runChecks } from '../../origin/doctor/check.ts'
-import { unhurried } from '../../shared/ports/unhurried.ts'
+import { unhurried } from '../../shared/concurrency/unhurried.ts'
 import { collect } from '../support/collect.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 import { projectFolder } from '../support/stack.ts'

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { allBlockedPrefix, tagLinkKey } from '../../shared/layout/keys.ts'
 import type { Bucket } from '../../shared/ports/bucket.ts'
-import { unhurried } from '../../shared/ports/unhurried.ts'
+import { unhurried } from '../../shared/concurrency/unhurried.ts'
 import { digestOf } from '../../shared/protocol/digest.ts'
 import { deleteManifest } from '../../shared/registry/delete.ts'
 import { createImmutableTags } from '../../shared/registry/immutable-tags.ts'

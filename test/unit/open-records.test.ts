@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { randomKey } from '../../origin/accounts/random-key.ts'
 import { ConfigError } from '../../origin/config/config-error.ts'
-import { edgeRecords, openRecords, startRecords } from '../../origin/process/account-records.ts'
+import { edgeRecords, openRecords, startRecords } from '../../origin/compose/account-records.ts'
 import type { Wait } from '../../shared/ports/bucket.ts'
 import { createMemoryBucket } from '../support/bucket/memory-bucket.ts'
 import { createMemoryUploads } from '../support/bucket/memory-uploads.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createProgress } from '../../origin/process/progress.ts'
+import { createProgress } from '../../origin/verbs/progress.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 
 function terminal(isTTY: boolean) {

@@ -2,7 +2,7 @@
 
 import { PassThrough, Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
-import { type PasswordInput, readPassword } from '../../origin/process/read-password.ts'
+import { type PasswordInput, readPassword } from '../../origin/verbs/read-password.ts'
 
 /** A terminal, and what is seen of it. */
 function terminal() {

@@ -1,7 +1,7 @@
 // Work that is done again and again, under a clock that the test moves.
 
 import { expect, test } from 'vitest'
-import { startRepeating } from '../../shared/ports/repeat.ts'
+import { startRepeating } from '../../shared/concurrency/repeat.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 
 function start(first: 'now' | 'later') {

@@ -1,7 +1,7 @@
 // So many at once, in the order they came.
 
 import { expect, test } from 'vitest'
-import { createSlots } from '../../shared/ports/slots.ts'
+import { createSlots } from '../../shared/concurrency/slots.ts'
 
 const { signal } = new AbortController()
 

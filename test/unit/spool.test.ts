@@ -1,7 +1,7 @@
 // A blob that comes from outside: who reads along never has all of something wrong, and it is published only when right.
 
 import { beforeEach, describe, expect, test } from 'vitest'
-import { systemClock, systemRandom } from '../../origin/process/system-ports.ts'
+import { systemClock, systemRandom } from '../../origin/compose/system-ports.ts'
 import { nodeHasher } from '../../origin/upload/node-hasher.ts'
 import { blobKey, leavesKey } from '../../shared/layout/keys.ts'
 import type { Digest } from '../../shared/protocol/digest.ts'

@@ -1,8 +1,8 @@
 // Work with a key in common takes turns, and a turn is over when its work is.
 
 import { expect, test } from 'vitest'
-import { unhurried } from '../../shared/ports/unhurried.ts'
-import { createTurns } from '../../shared/registry/turns.ts'
+import { unhurried } from '../../shared/concurrency/unhurried.ts'
+import { createTurns } from '../../shared/concurrency/turns.ts'
 
 /** Lets everything happen that can happen now. */
 const settled = () => new Promise((done) => setImmediate(done))

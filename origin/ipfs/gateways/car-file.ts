@@ -3,7 +3,7 @@
 
 import type { Wait } from '../../../shared/ports/bucket.ts'
 import type { Block } from '../../../shared/ports/content-store.ts'
-import { orAborted } from '../../../shared/ports/or-aborted.ts'
+import { orAborted } from '../../../shared/concurrency/or-aborted.ts'
 import type { Cid } from '../../../shared/protocol/cid.ts'
 import { UpstreamError } from '../../../shared/protocol/errors.ts'
 import { carBlocks } from './car-blocks.ts'

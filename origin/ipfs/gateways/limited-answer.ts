@@ -2,10 +2,10 @@
 
 import { BlockList, isIP } from 'node:net'
 import type { Clock } from '../../../shared/ports/clock.ts'
-import { deadline } from '../../../shared/ports/clock.ts'
+import { deadline } from '../../../shared/concurrency/deadline.ts'
 import type { Wait } from '../../../shared/ports/bucket.ts'
 import type { Fetch } from '../../../shared/ports/fetch.ts'
-import { orAborted } from '../../../shared/ports/or-aborted.ts'
+import { orAborted } from '../../../shared/concurrency/or-aborted.ts'
 import { UpstreamError } from '../../../shared/protocol/errors.ts'
 
 export interface AnswerLimits {

@@ -1,8 +1,8 @@
 // Work that many may want at once is done once, and ends when nobody wants it any more: what it brings is only theirs. (A
-// flight of shared/registry/flights.ts goes on, since what that brings is kept.)
+// flight of shared/concurrency/flights.ts goes on, since what that brings is kept.)
 
 import type { Wait } from '../../../shared/ports/bucket.ts'
-import { orAborted } from '../../../shared/ports/or-aborted.ts'
+import { orAborted } from '../../../shared/concurrency/or-aborted.ts'
 
 export interface AbandonableFlights {
   /**

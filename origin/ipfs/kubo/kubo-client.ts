@@ -5,8 +5,9 @@
 
 import { type KuboRPCClient, create } from 'kubo-rpc-client'
 import type { Wait } from '../../../shared/ports/bucket.ts'
-import { type Clock, type Deadline, deadline } from '../../../shared/ports/clock.ts'
-import { orAborted } from '../../../shared/ports/or-aborted.ts'
+import type { Clock } from '../../../shared/ports/clock.ts'
+import { type Deadline, deadline } from '../../../shared/concurrency/deadline.ts'
+import { orAborted } from '../../../shared/concurrency/or-aborted.ts'
 import { UpstreamError } from '../../../shared/protocol/errors.ts'
 
 export interface KuboClientDeps {

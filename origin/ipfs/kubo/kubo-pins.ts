@@ -3,6 +3,7 @@
 // Kubo has one pin for a CID. To pin a DAG again is to take its pin away, walk it, and pin it; and the walk looks for
 // blocks that are missing on the network, with no option against it, for as long as the call lasts.
 
+import { pause } from '../../../shared/concurrency/deadline.ts'
 import { cidText, decodeCid } from '../../../shared/ipfs/cid.ts'
 import type { Wait } from '../../../shared/ports/bucket.ts'
 import type { Clock } from '../../../shared/ports/clock.ts'
@@ -44,7 +45,7 @@ export function createKuboPins(kubo: KuboClient, clock: Clock): KuboPins {
   /** Looks for what is missing, again and again at growing intervals, until the signal is aborted. */
   async function lookForMissing(root: Cid, wait: Wait): Promise<string> {
     for (let ms = firstLookMs; ; ms *= 2) {
-      await passed(clock, ms, wait)
+      await pause(clock, ms, wait.signal)
       const missing = await findMissing(kubo, root, wait)
       if (missing !== undefined) return missing
     }
@@ -128,18 +129,4 @@ async function unlessAnswered<Result>(
     if (answer !== undefined && expected(answer)) return answer
     throw error
   }
-}
-
-function passed(clock: Clock, ms: number, { signal }: Wait): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const cancel = clock.after(ms, resolve)
-  signal.addEventListener(
-    'abort',
-    () => {
-      cancel()
-      reject(signal.reason)
-    },
-    { once: true },
-  )
-  return promise
 }

@@ -9,7 +9,7 @@ import { base64 } from 'multiformats/bases/base64'
 import type { CID } from 'multiformats/cid'
 import { equals as equalDigests } from 'multiformats/hashes/digest'
 import { sha256, sha512 } from 'multiformats/hashes/sha2'
-import { orAborted } from '../../../shared/ports/or-aborted.ts'
+import { orAborted } from '../../../shared/concurrency/or-aborted.ts'
 import { type BitswapParts, partsOf } from './bitswap-parts.ts'
 import { withoutDialling } from './without-dialling.ts'
 

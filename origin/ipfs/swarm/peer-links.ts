@@ -4,7 +4,7 @@ import type { Libp2p, PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Clock } from '../../../shared/ports/clock.ts'
 import type { Log } from '../../../shared/ports/log.ts'
-import { orAborted } from '../../../shared/ports/or-aborted.ts'
+import { orAborted } from '../../../shared/concurrency/or-aborted.ts'
 import { UpstreamError } from '../../../shared/protocol/errors.ts'
 
 /** Pauses between two tries double from the one to the other. */

@@ -7,7 +7,7 @@ import type { CID } from 'multiformats/cid'
 import { cidText } from '../../../shared/ipfs/cid.ts'
 import { blockLimitBytes } from '../../../shared/ports/block-source.ts'
 import type { LocalBlocks } from '../../../shared/ports/local-blocks.ts'
-import { unhurried } from '../../../shared/ports/unhurried.ts'
+import { unhurried } from '../../../shared/concurrency/unhurried.ts'
 import type { Log } from '../../../shared/ports/log.ts'
 
 /** Sixteen blocks of the largest size: twice what a Mirrorball asks of one peer at once. */

@@ -6,12 +6,13 @@ import type { CID } from 'multiformats/cid'
 import { decodeCid } from '../../../shared/ipfs/cid.ts'
 import type { BlockSource } from '../../../shared/ports/block-source.ts'
 import type { Wait } from '../../../shared/ports/bucket.ts'
-import { type Clock, deadline } from '../../../shared/ports/clock.ts'
+import type { Clock } from '../../../shared/ports/clock.ts'
+import { deadline } from '../../../shared/concurrency/deadline.ts'
 import type { Cid } from '../../../shared/protocol/cid.ts'
 import { UpstreamError } from '../../../shared/protocol/errors.ts'
 import type { Bitswap } from './bitswap.ts'
 import type { ConfiguredPeer, ConnectedPeer, PeerLinks } from './peer-links.ts'
-import { createSlots, type Slots } from '../../../shared/ports/slots.ts'
+import { createSlots, type Slots } from '../../../shared/concurrency/slots.ts'
 
 /** Half of what one batch of a Mirrorball holds (served-blocks.ts): more would be answered "do not have". */
 const wantsAtOnce = 8

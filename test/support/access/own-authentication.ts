@@ -5,7 +5,7 @@ import type { TokenAccess } from '../../../shared/auth/caller.ts'
 import { createTokenService, type IssuingAuthentication } from '../../../shared/auth/token-service.ts'
 import { createTokenSigner, createTokenVerifier } from '../../../shared/auth/token.ts'
 import type { Clock } from '../../../shared/ports/clock.ts'
-import { systemRandom } from '../../../origin/process/system-ports.ts'
+import { systemRandom } from '../../../origin/compose/system-ports.ts'
 import type { RepositoryName } from '../../../shared/protocol/names.ts'
 
 export interface OwnAuthentication {

@@ -1,10 +1,10 @@
 // The access rules as an origin leaves them in the bucket, for an edge that is started without one.
 
 import { createFsBucket } from '../../../origin/bucket/fs-bucket.ts'
-import { systemRandom } from '../../../origin/process/system-ports.ts'
+import { systemRandom } from '../../../origin/compose/system-ports.ts'
 import { type AccessDocument, publishAccess } from '../../../shared/auth/access-document.ts'
 import type { Bucket } from '../../../shared/ports/bucket.ts'
-import { unhurried } from '../../../shared/ports/unhurried.ts'
+import { unhurried } from '../../../shared/concurrency/unhurried.ts'
 
 const everything = { rules: { anonymous: 'push', delete: true }, loopback: false, keys: [] } as const
 

@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import { createFolderRecords } from '../../../origin/accounts/folder-records.ts'
 import { openTokens } from '../../../origin/accounts/token-store.ts'
-import { unhurried } from '../../../shared/ports/unhurried.ts'
+import { unhurried } from '../../../shared/concurrency/unhurried.ts'
 import type { TokenLimit } from '../../../shared/ports/accounts.ts'
 import { type Face, type Faces, startFaces } from '../faces/faces.ts'
 import { pushImage, type SmallImage } from '../http-client.ts'

@@ -3,7 +3,7 @@
 import { dirname, join } from 'node:path'
 import { createFolderRecords } from '../../../origin/accounts/folder-records.ts'
 import { openTokenKeys, rotateTokenKey } from '../../../origin/accounts/token-keys.ts'
-import { systemRandom } from '../../../origin/process/system-ports.ts'
+import { systemRandom } from '../../../origin/compose/system-ports.ts'
 import type { AccessRules } from '../../../shared/auth/access.ts'
 import { publishAccess, publishKeys } from '../../../shared/auth/access-document.ts'
 import { createTokenService } from '../../../shared/auth/token-service.ts'

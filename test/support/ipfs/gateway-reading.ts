@@ -3,7 +3,7 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 import { createGatewaySource } from '../../../origin/ipfs/gateways/gateway-source.ts'
-import { systemClock } from '../../../origin/process/system-ports.ts'
+import { systemClock } from '../../../origin/compose/system-ports.ts'
 import { createVerifiedReader } from '../../../shared/ipfs/verified-blocks.ts'
 import type { BlockSource } from '../../../shared/ports/block-source.ts'
 import type { Wait } from '../../../shared/ports/bucket.ts'

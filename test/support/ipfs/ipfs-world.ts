@@ -1,6 +1,6 @@
 // Registries in this process, each with a bucket of its own, and IPFS between them without a network.
 
-import { systemClock, systemRandom } from '../../../origin/process/system-ports.ts'
+import { systemClock, systemRandom } from '../../../origin/compose/system-ports.ts'
 import { nodeHasher } from '../../../origin/upload/node-hasher.ts'
 import type { AccessRules } from '../../../shared/auth/access.ts'
 import type { RequestLimit } from '../../../shared/http/request-limit.ts'

@@ -3,7 +3,7 @@
 import { afterEach, beforeAll, beforeEach, expect } from 'vitest'
 import { createKuboClient } from '../../../origin/ipfs/kubo/kubo-client.ts'
 import { createKuboStore } from '../../../origin/ipfs/kubo/kubo-store.ts'
-import { systemClock } from '../../../origin/process/system-ports.ts'
+import { systemClock } from '../../../origin/compose/system-ports.ts'
 import type { Wait } from '../../../shared/ports/bucket.ts'
 import type { Clock } from '../../../shared/ports/clock.ts'
 import type { ContentStore } from '../../../shared/ports/content-store.ts'

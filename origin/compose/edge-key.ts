@@ -1,7 +1,7 @@
 // The key by which the origin knows its edges: the one that is configured, or else the one among the accounts, which
 // processes on one machine share.
 
-import { unhurried } from '../../shared/ports/unhurried.ts'
+import { unhurried } from '../../shared/concurrency/unhurried.ts'
 import { createEdgeWord, type EdgeWord } from '../../shared/auth/edge-word.ts'
 import { randomKey } from '../accounts/random-key.ts'
 import { edgeKeyName, type Records } from '../accounts/records.ts'

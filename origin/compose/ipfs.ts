@@ -20,7 +20,7 @@ import type { Config } from '../config/schema.ts'
 import { embeddedStore } from '../ipfs/embedded-store.ts'
 import type { Swarm } from '../ipfs/swarm/swarm.ts'
 import { nodeHasher } from '../upload/node-hasher.ts'
-import { streamingFetch } from './streaming-fetch.ts'
+import { streamingFetch } from '../http/streaming-fetch.ts'
 import { systemClock, systemRandom } from './system-ports.ts'
 
 export interface Ipfs {

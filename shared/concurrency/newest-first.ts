@@ -2,7 +2,7 @@
 // let go. A client whose connection broke comes back long before we notice that the old connection is dead.
 
 import type { Wait } from '../ports/bucket.ts'
-import { orAborted } from '../ports/or-aborted.ts'
+import { orAborted } from './or-aborted.ts'
 
 export interface NewestFirst {
   /** Whether some work has the key now. */

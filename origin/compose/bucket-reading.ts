@@ -42,7 +42,7 @@ export async function readBucket(config: Config): Promise<BucketReading> {
     return { bucket: createFsBucketReader({ folder }), links, publicLinks, check: folderReadable(folder) }
   }
   // Loaded where it is used: the library takes memory.
-  const { createPooledFetch } = await import('./pooled-fetch.ts')
+  const { createPooledFetch } = await import('../http/pooled-fetch.ts')
   const ownLinks = s3Url === undefined ? links : createSignedLinks({ ...access, url: s3Url }, systemClock)
   const bucket = prefixedBucket(createHttpBucket({ links: ownLinks, fetch: createPooledFetch() }), prefix)
   return { bucket, links: prefixedLinks(links, prefix), publicLinks, check: bucketReadable(bucket) }

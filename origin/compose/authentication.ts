@@ -1,20 +1,18 @@
 // Who may sign in at the origin, and what edges are told: the rules, and the keys that they know its tokens by.
 
 import { type AccessRules, defaultService, hasUsers } from '../../shared/auth/access.ts'
-import { type AccessDocument, isPublished, publishAccess, publishKeys } from '../../shared/auth/access-document.ts'
+import { type AccessDocument, isPublished, publishAccess } from '../../shared/auth/access-document.ts'
 import type { PublicKey } from '../../shared/auth/public-key.ts'
 import { createTokenService, type IssuingAuthentication } from '../../shared/auth/token-service.ts'
 import { createTokenSigner, createTokenVerifier } from '../../shared/auth/token.ts'
 import type { Accounts } from '../../shared/ports/accounts.ts'
 import type { Bucket } from '../../shared/ports/bucket.ts'
 import type { Log } from '../../shared/ports/log.ts'
-import { unhurried } from '../../shared/ports/unhurried.ts'
+import { unhurried } from '../../shared/concurrency/unhurried.ts'
 import type { Records } from '../accounts/records.ts'
-import { openTokenKeys, rotateTokenKey, type TokenKeys } from '../accounts/token-keys.ts'
+import { openTokenKeys, type TokenKeys } from '../accounts/token-keys.ts'
 import { areUnasked } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
-import { openRecords } from './account-records.ts'
-import type { VerbRun } from './run-verb.ts'
 import { systemClock, systemRandom } from './system-ports.ts'
 
 export interface StartedAuthentication {
@@ -62,11 +60,4 @@ async function tellEdges(
       {},
     )
   }
-}
-
-/** Has a new key sign tokens, here and at once; edges know it before anybody has a token of it. */
-export async function rotateKey({ config, bucket, wait }: VerbRun, isLost: boolean): Promise<string> {
-  const records = await openRecords(config, async () => bucket)
-  const publish = (keys: readonly PublicKey[]) => publishKeys(bucket, keys, wait)
-  return `${await rotateTokenKey(records, systemClock, isLost, publish, wait)}\n`
 }

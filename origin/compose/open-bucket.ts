@@ -2,7 +2,7 @@
 // it is used, since it takes memory.
 
 import type { Bucket, Wait } from '../../shared/ports/bucket.ts'
-import { deadline } from '../../shared/ports/clock.ts'
+import { deadline } from '../../shared/concurrency/deadline.ts'
 import type { Log } from '../../shared/ports/log.ts'
 import type { ReadinessCheck } from '../../shared/ports/readiness.ts'
 import type { Uploads } from '../../shared/ports/uploads.ts'

@@ -5,9 +5,9 @@ import { parseDigest } from '../../shared/protocol/digest.ts'
 import { parseRootCid } from '../../shared/protocol/names.ts'
 import { type Blockable, listMarks, nameOf, readMark, reasonLimitBytes } from '../../shared/registry/blocked.ts'
 import { blockContent, unblockContent } from '../../shared/registry/block-content.ts'
-import { contentStoreOf } from './ipfs.ts'
+import { contentStoreOf } from '../compose/ipfs.ts'
 import type { VerbRun } from './run-verb.ts'
-import { systemClock } from './system-ports.ts'
+import { systemClock } from '../compose/system-ports.ts'
 
 /** Returns what was done. */
 export async function block(run: VerbRun, text: string, reason: string | undefined): Promise<string> {

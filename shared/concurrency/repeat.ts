@@ -1,6 +1,6 @@
 // Work that is done again and again while a process runs.
 
-import type { Clock } from './clock.ts'
+import type { Clock } from '../ports/clock.ts'
 
 export interface Repeating {
   /** Begins nothing more, and resolves once nothing goes on. */

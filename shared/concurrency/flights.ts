@@ -1,7 +1,8 @@
 // Work that many may want at once is done once: all who want the same follow one flight. A flight goes on when they have
 // left, for what it brings stays here.
 
-import { type Clock, type Deadline, deadline } from '../ports/clock.ts'
+import type { Clock } from '../ports/clock.ts'
+import { type Deadline, deadline } from './deadline.ts'
 import { UpstreamError } from '../protocol/errors.ts'
 
 export interface FlightLimits {

@@ -1,7 +1,7 @@
 // Work that must not overlap within this process takes turns.
 
 import type { Wait } from '../ports/bucket.ts'
-import { orAborted } from '../ports/or-aborted.ts'
+import { orAborted } from './or-aborted.ts'
 
 export interface Turns {
   /**

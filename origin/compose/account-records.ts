@@ -1,9 +1,9 @@
 // Where accounts are kept, as the configuration has it: a folder, or the bucket that several origins share.
 
 import type { Bucket, BucketReader } from '../../shared/ports/bucket.ts'
-import { deadline } from '../../shared/ports/clock.ts'
+import { deadline } from '../../shared/concurrency/deadline.ts'
 import type { Log } from '../../shared/ports/log.ts'
-import { unhurried } from '../../shared/ports/unhurried.ts'
+import { unhurried } from '../../shared/concurrency/unhurried.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 import { createBucketRecords, proveSeal } from '../accounts/bucket-records.ts'
 import { createFolderRecords } from '../accounts/folder-records.ts'

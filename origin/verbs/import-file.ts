@@ -14,11 +14,11 @@ import { createImmutableTags } from '../../shared/registry/immutable-tags.ts'
 import { createPublisher } from '../../shared/registry/publish-image.ts'
 import { openImageFile } from '../image-files/open-image-file.ts'
 import { nodeHasher } from '../upload/node-hasher.ts'
-import { contentStoreOf } from './ipfs.ts'
+import { contentStoreOf } from '../compose/ipfs.ts'
 import { parseImage } from './named-image.ts'
 import { mebibytes } from './progress.ts'
 import type { VerbRun } from './run-verb.ts'
-import { systemClock, systemRandom } from './system-ports.ts'
+import { systemClock, systemRandom } from '../compose/system-ports.ts'
 
 export interface ImportChoices {
   /** As it was typed. */

@@ -9,9 +9,9 @@ import type { Uploads } from '../../shared/ports/uploads.ts'
 import { isMissing } from '../bucket/durable-folder.ts'
 import { accessRules, s3Access } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
-import { bucketPlace, openBucket } from './open-bucket.ts'
+import { bucketPlace, openBucket } from '../compose/open-bucket.ts'
 import { createProgress, type Progress } from './progress.ts'
-import { systemClock } from './system-ports.ts'
+import { systemClock } from '../compose/system-ports.ts'
 import { untilStopped } from './until-stopped.ts'
 
 export interface VerbRun {

@@ -14,9 +14,9 @@ import { type Outcome, runChecks } from '../doctor/check.ts'
 import { deployChecks, r2Bucket } from '../deploy/deploy-checks.ts'
 import { type DeployStep, deploySteps } from '../deploy/deploy-steps.ts'
 import { bucketBinding, type WranglerFile } from '../deploy/wrangler-file.ts'
-import { buildWorker, readWranglerFile } from './build-worker.ts'
-import { projectFolder } from './project-folder.ts'
-import { systemClock } from './system-ports.ts'
+import { buildWorker, readWranglerFile } from '../process/build-worker.ts'
+import { projectFolder } from '../process/project-folder.ts'
+import { systemClock } from '../compose/system-ports.ts'
 
 /** Milliseconds for each check: building the worker takes a second or two. */
 const checkTimeoutMs = 60_000

@@ -3,7 +3,7 @@
 import { isContentName, parseRepositoryName, type RepositoryName } from '../../shared/protocol/names.ts'
 import { createPublisher } from '../../shared/registry/publish-image.ts'
 import { type Reconciled, reconcileIpfs } from '../../shared/registry/reconcile-ipfs.ts'
-import { contentStoreOf } from './ipfs.ts'
+import { contentStoreOf } from '../compose/ipfs.ts'
 import type { VerbRun } from './run-verb.ts'
 
 /** Returns what was done. @param only a repository, as it was typed */

@@ -7,12 +7,12 @@ import { DamagedTokenError, openTokens, type Token } from '../accounts/token-sto
 import { type Records, tokensFolder } from '../accounts/records.ts'
 import { formatTokenLimit, parseTokenLimit, tokenLimitRule } from '../accounts/token-limit.ts'
 import { isTokenId, parseTokenText } from '../accounts/token-text.ts'
-import { unhurried } from '../../shared/ports/unhurried.ts'
+import { unhurried } from '../../shared/concurrency/unhurried.ts'
 import { isUserName, userNameRule } from '../../shared/protocol/user-name.ts'
-import { openRecords } from './account-records.ts'
-import { openBucket } from './open-bucket.ts'
+import { openRecords } from '../compose/account-records.ts'
+import { openBucket } from '../compose/open-bucket.ts'
 import { refuseReadOnly, verbLog } from './run-verb.ts'
-import { systemClock } from './system-ports.ts'
+import { systemClock } from '../compose/system-ports.ts'
 
 const dayMs = 24 * 3600_000
 const mostDays = 3650
