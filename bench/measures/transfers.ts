@@ -34,7 +34,7 @@ export const transfers: Measure = {
   name: 'transfers',
   about:
     'skopeo pushes a new image to each registry and pulls it again (from Mirrorball through the edge), wall time with the start of skopeo in it. ' +
-    'The client’s folders are in memory, the registries’ on disk, and the disk is synced before each run. ' +
+    'The client’s folders are in memory, the registries’ on disk. Before each run the disk is synced, and the memory that it takes is touched: a virtual machine that gave it back to its host would pay for it in the middle. ' +
     'CPU is what the registry’s processes used, per GiB. Memory is resident, idle after the start and at its peak after all rounds.',
   async run(options) {
     const peers = await startPeers(options)
