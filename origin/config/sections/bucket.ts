@@ -32,7 +32,7 @@ export const bucketSection = v.strictObject({
     description: 'Longest time for a request to `bucket.s3_url`, with all its tries; what carries bytes has longer.',
   }),
   upload_memory_mib: setting(wholeNumber(16, 65_536), {
-    default: 48,
+    default: 32,
     description: 'Memory in which the origin gathers layers for `bucket.s3_url`, for all uploads together.',
   }),
   folder: setting(path, {
