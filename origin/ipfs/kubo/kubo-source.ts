@@ -25,9 +25,8 @@ export function createKuboSource({ kubo, searchMs }: KuboSourceDeps): BlockSourc
               // Kubo ends the search itself, and says so: only a node that is stuck comes to our own limit.
               return await kubo.rpc.block.get(decodeCid(cid), { timeout: searchMs, signal })
             } catch (error) {
-              if (isNo(error)) return undefined
-              // A node that was held up says the same of a block that it has.
-              if (isOver(error)) return localBlock(kubo, cid, signal)
+              // A node that was held up says so of a block that it has, too.
+              if (isNo(error) || isOver(error)) return localBlock(kubo, cid, signal)
               throw error
             }
           }
