@@ -1,7 +1,8 @@
 // Forta's Disco over a Kubo node, from a binary that DISCO_BIN names.
 
 import { writeFile } from 'node:fs/promises'
-import { answers, freePort, startServer } from '../processes.ts'
+import { freePort } from '../../test/support/http/free-port.ts'
+import { answers, startServer } from '../processes.ts'
 import type { Peer } from './peer.ts'
 
 /** @param folder beside which its files are @param kuboUrl of the RPC of the node that keeps its content */

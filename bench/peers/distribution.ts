@@ -2,7 +2,8 @@
 
 import { writeFile } from 'node:fs/promises'
 import { findClient } from '../../test/support/clients/programs.ts'
-import { answers, freePort, startServer } from '../processes.ts'
+import { freePort } from '../../test/support/http/free-port.ts'
+import { answers, startServer } from '../processes.ts'
 import type { Peer } from './peer.ts'
 import type { S3Server } from './versitygw.ts'
 

@@ -3,7 +3,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { cliFile } from '../../test/support/stack.ts'
-import { answers, freePort, processTree, startServer } from '../processes.ts'
+import { freePort } from '../../test/support/http/free-port.ts'
+import { answers, processTree, startServer } from '../processes.ts'
 import type { Peer } from './peer.ts'
 
 /** How the edge runs and reads the bucket. */

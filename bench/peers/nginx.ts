@@ -2,7 +2,8 @@
 
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { answers, freePort, startServer, type Server } from '../processes.ts'
+import { freePort } from '../../test/support/http/free-port.ts'
+import { answers, startServer, type Server } from '../processes.ts'
 
 export interface FileServer extends Server {
   readonly url: string

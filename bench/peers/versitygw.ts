@@ -2,7 +2,8 @@
 
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { answers, freePort, startServer, type Server } from '../processes.ts'
+import { freePort } from '../../test/support/http/free-port.ts'
+import { answers, startServer, type Server } from '../processes.ts'
 
 export interface S3Server extends Server {
   /** Without a bucket. */

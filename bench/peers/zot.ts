@@ -1,7 +1,8 @@
 // zot on files, from a binary that ZOT_BIN names.
 
 import { writeFile } from 'node:fs/promises'
-import { answers, freePort, startServer } from '../processes.ts'
+import { freePort } from '../../test/support/http/free-port.ts'
+import { answers, startServer } from '../processes.ts'
 import type { Peer } from './peer.ts'
 
 /** @param folder for its data */

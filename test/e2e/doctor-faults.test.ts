@@ -17,9 +17,9 @@ import {
   isTenMinutesAhead,
 } from '../support/bucket/s3-faults.ts'
 import { type S3Proxy, refuses, startS3Proxy } from '../support/bucket/s3-proxy.ts'
-import { miniflareS3, type S3Server } from '../support/bucket/s3-servers.ts'
+import { miniflareS3, type S3Server, s3Settings } from '../support/bucket/s3-servers.ts'
 import { collect } from '../support/collect.ts'
-import { bucketOptions, examine, type Options } from '../support/doctor.ts'
+import { examine, type Options } from '../support/doctor.ts'
 import { type Authority, createAuthority } from '../support/http/certificates.ts'
 import { type Front, startFront } from '../support/http/front.ts'
 import {
@@ -58,7 +58,7 @@ describe('a fault', () => {
     clientsS3 = await startS3Proxy(server.access)
     publicHost = await startFront()
     const settings = {
-      ...bucketOptions(s3),
+      ...s3Settings(s3.access),
       'bucket-url': `${clientsS3.access.endpoint ?? ''}/${server.access.bucket}`,
       'origin-public-url': publicHost.url,
       'access-anonymous': 'pull',

@@ -3,8 +3,8 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { miniflareS3 } from '../support/bucket/s3-servers.ts'
-import { addressesOf, bucketOptions, examine } from '../support/doctor.ts'
+import { miniflareS3, s3Settings } from '../support/bucket/s3-servers.ts'
+import { addressesOf, examine } from '../support/doctor.ts'
 import { type Authority, createAuthority } from '../support/http/certificates.ts'
 import { startStack, type Stack, temporaryFolder } from '../support/stack.ts'
 import { runVerb } from '../support/verbs.ts'
@@ -49,8 +49,8 @@ describe('a deployment that is well', () => {
 
   test('on S3, with the edge in workerd', async () => {
     const server = await miniflareS3.start()
-    const stack = await startStack('workerd', undefined, bucketOptions(server))
-    const { faults, named } = await examine(stack.dataFolder, { ...addressesOf(stack), ...bucketOptions(server) })
+    const stack = await startStack('workerd', undefined, s3Settings(server.access))
+    const { faults, named } = await examine(stack.dataFolder, { ...addressesOf(stack), ...s3Settings(server.access) })
     await stack.stop()
     await server.stop()
     expect(faults).toEqual([])
@@ -69,7 +69,7 @@ describe('a deployment that is well', () => {
   test('whose accounts are in the bucket, looked at from a machine that has nothing else', async () => {
     const server = await miniflareS3.start()
     const elsewhere = await temporaryFolder()
-    const settings = { ...bucketOptions(server), 'access-anonymous': 'none', 'access-users': 'push' }
+    const settings = { ...s3Settings(server.access), 'access-anonymous': 'none', 'access-users': 'push' }
     const sealed = { ...settings, 'origin-key': 'a-secret-of-all-origins-of-this-test' }
     const stack = await startStack('node', undefined, sealed)
     const known = await examine(elsewhere.path, { ...addressesOf(stack), ...sealed })

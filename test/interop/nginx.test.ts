@@ -4,10 +4,10 @@ import { once } from 'node:events'
 import { copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { request, type RequestOptions } from 'node:https'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { createAuthority } from '../support/http/certificates.ts'
+import { freePort } from '../support/http/free-port.ts'
 import { startNginx } from '../support/clients/nginx.ts'
 import { describeWith, runClient } from '../support/clients/programs.ts'
 import { makeImage } from '../support/image.ts'
@@ -31,15 +31,6 @@ async function recipe(mark: string): Promise<string> {
 function replaced(text: string, from: string, to: string): string {
   if (!text.includes(from)) throw new Error(`the recipe has no ${from}`)
   return text.replace(from, to)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
 }
 
 describeWith(['nginx', 'skopeo'], 'behind nginx, by the recipe of the documentation', () => {

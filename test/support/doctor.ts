@@ -1,7 +1,6 @@
 // `mirrorball doctor` at a deployment of a test.
 
 import type { Outcome } from '../../origin/doctor/check.ts'
-import type { S3Server } from './bucket/s3-servers.ts'
 import type { Stack } from './stack.ts'
 import { runVerb } from './verbs.ts'
 
@@ -21,11 +20,4 @@ export const addressesOf = ({ edgeUrl, originUrl, bucketUrl }: Stack): Options =
   'edge-url': edgeUrl,
   'origin-url': originUrl,
   'bucket-url': bucketUrl,
-})
-
-export const bucketOptions = ({ access }: Pick<S3Server, 'access'>): Options => ({
-  'bucket-s3-url': `${access.endpoint ?? ''}/${access.bucket}`,
-  'bucket-region': access.region,
-  'bucket-access-key-id': access.accessKeyId,
-  'bucket-secret-access-key': access.secretAccessKey,
 })

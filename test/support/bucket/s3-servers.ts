@@ -2,11 +2,11 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { CreateBucketCommand } from '@aws-sdk/client-s3'
 import { connectS3, type S3Access, type S3Connection } from '../../../origin/bucket/s3-connection.ts'
 import { systemClock } from '../../../origin/compose/system-ports.ts'
 import { listPages } from '../../../origin/bucket/s3-listing.ts'
+import { freePort } from '../http/free-port.ts'
 import { eventually, temporaryFolder } from '../stack.ts'
 import { bucket, key, startLocalCloudflare } from './local-cloudflare.ts'
 
@@ -97,15 +97,6 @@ async function makeBucket(s3: S3Connection): Promise<void> {
     (client, abortSignal) => client.send(new CreateBucketCommand({ Bucket: s3.bucket }), { abortSignal }),
     { signal: new AbortController().signal },
   )
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 export const versitygw = program(

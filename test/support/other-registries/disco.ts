@@ -3,12 +3,12 @@
 
 import { spawn } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type Client, missingClients } from '../clients/programs.ts'
 import type { S3Access } from '../../../origin/bucket/s3-connection.ts'
 import type { Kubo } from '../ipfs/kubo.ts'
+import { freePort } from '../http/free-port.ts'
 import { s3Parameters } from './distribution.ts'
 import { eventually, temporaryFolder } from '../stack.ts'
 
@@ -41,7 +41,7 @@ export function missingForDisco(...clients: readonly Client[]): string | undefin
 /** Rejects with its log where it does not start. */
 export async function startDisco({ kubo, cache, cacheOnly = false }: DiscoOptions): Promise<Disco> {
   const own = await temporaryFolder()
-  const [port, innerPort] = await freePorts()
+  const [port, innerPort] = [await freePort(), await freePort()]
   const configFile = join(own.path, 'config.yaml')
   // JSON is YAML.
   const config = {
@@ -112,23 +112,4 @@ async function answers(url: string): Promise<boolean> {
   } catch {
     return false
   }
-}
-
-/** It takes no 0, so that these may be gone when it starts; it then ends, and says so. */
-async function freePorts(): Promise<[number, number]> {
-  const servers = await Promise.all([listening(), listening()])
-  const ports = servers.map((server) => {
-    const address = server.address()
-    return typeof address === 'object' && address !== null ? address.port : 0
-  })
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))))
-  return [ports[0] ?? 0, ports[1] ?? 0]
-}
-
-function listening(): Promise<ReturnType<typeof createServer>> {
-  return new Promise((done, fail) => {
-    const server = createServer()
-    server.once('error', fail)
-    server.listen(0, '127.0.0.1', () => done(server))
-  })
 }
