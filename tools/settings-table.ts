@@ -1,4 +1,4 @@
-// The table of settings in docs/operations.md, made from the schema that reads them. Run as a program, it rewrites the
+// The table of settings in docs/settings.md, made from the schema that reads them. Run as a program, it rewrites the
 // table: `node bin/launch.cjs tools/settings-table.ts`.
 
 import { readFile, writeFile } from 'node:fs/promises'
@@ -6,7 +6,7 @@ import { resolve } from 'node:path'
 import { settings } from '../origin/config/settings.ts'
 
 /** The document that holds the table. */
-export const settingsDocument = resolve(import.meta.dirname, '../docs/operations.md')
+export const settingsDocument = resolve(import.meta.dirname, '../docs/settings.md')
 
 const begin = '<!-- settings:begin -->'
 const end = '<!-- settings:end -->'

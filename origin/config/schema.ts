@@ -1,5 +1,5 @@
 // Configuration of all processes: one schema, from which come the parser, the environment variables, the command-line
-// options, the table in docs/operations.md and the JSON Schema of the file. A new setting is one entry of its section's
+// options, the table in docs/settings.md and the JSON Schema of the file. A new setting is one entry of its section's
 // file; its rule is beside it, in rules.ts, or in shared/config/rules.ts where the worker checks the same.
 
 import * as v from 'valibot'

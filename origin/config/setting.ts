@@ -3,7 +3,7 @@
 import * as v from 'valibot'
 
 interface About {
-  /** For `--help`, the table in docs/operations.md, the JSON Schema and `config print`. */
+  /** For `--help`, the table in docs/settings.md, the JSON Schema and `config print`. */
   readonly description: string
   /** Its value is never shown, and a variable may name a file that holds it. */
   readonly secret?: true

@@ -26,7 +26,7 @@ export async function unknownNames(
   return [
     ...unknownOptions.map((name) => fault(`--${name}`, 'option', suggestOption(name, settings), '--help')),
     ...unknownVariables.map((name) => fault(name, 'variable', suggestVariable(name, settings), '--help')),
-    ...unknownKeys.map((key) => fault(key, 'setting', suggestKey(key, settings, sections), 'docs/operations.md')),
+    ...unknownKeys.map((key) => fault(key, 'setting', suggestKey(key, settings, sections), 'docs/settings.md')),
   ]
 }
 

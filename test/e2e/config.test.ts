@@ -52,7 +52,7 @@ describe('config print', () => {
       stderr: `mirrorball: the configuration has 3 faults:
   --orgin-listen: there is no such option; did you mean --origin-listen?
   MIRRORBALL_EDGE: there is no such variable; did you mean MIRRORBALL_EDGE_RUNTIME?
-  spare: there is no such setting; see docs/operations.md
+  spare: there is no such setting; see docs/settings.md
 `,
     })
   })

@@ -1,4 +1,4 @@
-// The examples of access in docs/operations.md are configurations that work, and do what the text beside them says.
+// The examples of access in docs/access.md are configurations that work, and do what the text beside them says.
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import { parseRepositoryName } from '../../shared/protocol/names.ts'
 import { projectFolder } from '../support/stack.ts'
 import { readWith } from './config-sources.ts'
 
-const document = await readFile(join(projectFolder, 'docs/operations.md'), 'utf8')
+const document = await readFile(join(projectFolder, 'docs/access.md'), 'utf8')
 
 /** The rules that an example makes where other machines reach the registry. */
 async function rulesOf(example: string) {

@@ -29,7 +29,7 @@ describe('a key of the file that is no setting is refused', () => {
     ['log:\n  constructor: 1', 'log.constructor'],
     ["'': 1", ''],
   ])('in %j: %s, without a guess that is none', async (file, key) => {
-    expect(await faults({ file })).toEqual([`${key}: there is no such setting; see docs/operations.md`])
+    expect(await faults({ file })).toEqual([`${key}: there is no such setting; see docs/settings.md`])
   })
 })
 

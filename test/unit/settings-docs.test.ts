@@ -1,4 +1,4 @@
-// docs/operations.md lists every setting as the schema has it.
+// docs/settings.md lists every setting as the schema has it.
 
 import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
@@ -6,7 +6,7 @@ import { settings } from '../../origin/config/settings.ts'
 import { settingsDocument, settingsTable, withSettingsTable } from '../../tools/settings-table.ts'
 
 describe('the table of settings', () => {
-  test('stands in docs/operations.md as the schema has it', async () => {
+  test('stands in docs/settings.md as the schema has it', async () => {
     const document = await readFile(settingsDocument, 'utf8')
     expect(document, 'node bin/launch.cjs tools/settings-table.ts brings the document up to date').toBe(
       withSettingsTable(document),
