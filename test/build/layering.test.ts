@@ -34,10 +34,10 @@ beforeAll(async () => {
 
 afterAll(() => rm(copy, { recursive: true }))
 
-/** What the two checks of `npm run check` that look at imports say of the tree with one more file. */
-async function checkWith(file: string, content: string): Promise<string> {
-  const path = join(copy, file)
-  await writeFile(path, content)
+/** What the two checks of `npm run check` that look at imports say of the tree with some more files. */
+async function checkWith(files: ReadonlyMap<string, string>): Promise<string> {
+  const paths = [...files.keys()].map((file) => join(copy, file))
+  for (const [file, content] of files) await writeFile(join(copy, file), content)
   try {
     const program = (name: string) => join(projectFolder, 'node_modules', name)
     const said = await Promise.all([
@@ -46,7 +46,7 @@ async function checkWith(file: string, content: string): Promise<string> {
     ])
     return said.join('')
   } finally {
-    await rm(path)
+    for (const path of paths) await rm(path)
   }
 }
 
@@ -60,49 +60,76 @@ async function failure(program: string, args: readonly string[]): Promise<string
   }
 }
 
+/** Who, a folder of theirs, and what they may not import: a file, and a name in it. */
+const imports = [
+  ['shared', 'shared/edge', '../../worker/kv-cache.ts', 'createKvCache'],
+  ['shared', 'shared/http', '../../origin/bucket/fs-bucket.ts', 'createFsBucket'],
+  ['worker', 'worker', '../origin/bucket/fs-bucket.ts', 'createFsBucket'],
+  ['origin', 'origin/process', '../../worker/kv-cache.ts', 'createKvCache'],
+  ['protocol', 'shared/protocol', '../registry/links.ts', 'readTag'],
+  ['ports', 'shared/ports', '../registry/links.ts', 'readTag'],
+  ['what waits', 'shared/concurrency', '../registry/links.ts', 'readTag'],
+  ['registry', 'shared/registry', '../http/routes.ts', 'parseRoute'],
+  ['what reads IPFS', 'shared/ipfs', '../registry/links.ts', 'readTag'],
+  ['http', 'shared/http', '../edge/decide.ts', 'decideContent'],
+  // The libraries of IPFS would make the worker many times as large.
+  ['the edge', 'shared/edge', '../ipfs/cid.ts', 'cidText'],
+  ['the worker', 'worker', '../shared/ipfs/cid.ts', 'cidText'],
+  ['an adapter of origin', 'origin/bucket', '../config/load.ts', 'loadConfig'],
+  ['an adapter of IPFS', 'origin/ipfs/kubo', '../../config/load.ts', 'loadConfig'],
+  ['what speaks HTTP', 'origin/http', '../process/service.ts', 'runService'],
+  ['what is composed', 'origin/compose', '../verbs/run-verb.ts', 'runVerb'],
+  ['the configuration', 'origin/config', '../process/service.ts', 'runService'],
+] as const
+
+const calls = [
+  'Date.now()',
+  'Math.random()',
+  'crypto.randomUUID()',
+  'setTimeout(() => {}, 1)',
+  'AbortSignal.timeout(1)',
+] as const
+
+const importing = (at: number) => `${imports[at]?.[1]}/probe-import-${at}.ts`
+const calling = (at: number) => `shared/registry/probe-call-${at}.ts`
+const typeFile = 'shared/ports/probe-type.ts'
+
 describe('layering', () => {
   test('the tree as it is passes', async () => {
-    expect(await checkWith('shared/protocol/probe.ts', "// Nothing.\nexport const probe = 'probe'\n")).toBe('')
+    const files = new Map([['shared/protocol/probe.ts', "// Nothing.\nexport const probe = 'probe'\n"]])
+    expect(await checkWith(files)).toBe('')
   })
 
-  test.each([
-    ['shared', 'shared/edge/probe.ts', '../../worker/kv-cache.ts', 'createKvCache'],
-    ['shared', 'shared/http/probe.ts', '../../origin/bucket/fs-bucket.ts', 'createFsBucket'],
-    ['worker', 'worker/probe.ts', '../origin/bucket/fs-bucket.ts', 'createFsBucket'],
-    ['origin', 'origin/process/probe.ts', '../../worker/kv-cache.ts', 'createKvCache'],
-    ['protocol', 'shared/protocol/probe.ts', '../registry/links.ts', 'readTag'],
-    ['ports', 'shared/ports/probe.ts', '../registry/links.ts', 'readTag'],
-    ['what waits', 'shared/concurrency/probe.ts', '../registry/links.ts', 'readTag'],
-    ['registry', 'shared/registry/probe.ts', '../http/routes.ts', 'parseRoute'],
-    ['what reads IPFS', 'shared/ipfs/probe.ts', '../registry/links.ts', 'readTag'],
-    ['http', 'shared/http/probe.ts', '../edge/decide.ts', 'decideContent'],
-    // The libraries of IPFS would make the worker many times as large.
-    ['the edge', 'shared/edge/probe.ts', '../ipfs/cid.ts', 'cidText'],
-    ['the worker', 'worker/probe.ts', '../shared/ipfs/cid.ts', 'cidText'],
-    ['an adapter of origin', 'origin/bucket/probe.ts', '../config/load.ts', 'loadConfig'],
-    ['an adapter of IPFS', 'origin/ipfs/kubo/probe.ts', '../../config/load.ts', 'loadConfig'],
-    ['what speaks HTTP', 'origin/http/probe.ts', '../process/service.ts', 'runService'],
-    ['what is composed', 'origin/compose/probe.ts', '../verbs/run-verb.ts', 'runVerb'],
-    ['the configuration', 'origin/config/probe.ts', '../process/service.ts', 'runService'],
-  ])('%s may not import %s → %s', async (_, file, target, name) => {
-    expect(await checkWith(file, `export { ${name} } from '${target}'\n`)).toContain('probe.ts')
-  })
+  describe('a tree with all that is wrong', () => {
+    let said: readonly string[]
+    const saidOf = (file: string) => said.filter((line) => line.includes(file)).join('\n')
 
-  test('nor may a type go where its value may not', async () => {
-    const said = await checkWith(
-      'shared/ports/probe.ts',
-      "export type { Config } from '../../origin/config/schema.ts'\n",
+    // At once: each check looks at the whole tree.
+    beforeAll(async () => {
+      const files = new Map([
+        ...imports.map(([, , target, name], at) => [importing(at), `export { ${name} } from '${target}'\n`] as const),
+        ...calls.map((call, at) => [calling(at), `export const probe = () => ${call}\n`] as const),
+        [typeFile, "export type { Config } from '../../origin/config/schema.ts'\n"] as const,
+      ])
+      said = (await checkWith(files)).split('\n')
+    })
+
+    test.each(imports.map((row, at) => [...row, at] as const))(
+      '%s in %s may not import %s → %s',
+      (_1, _2, _3, _4, at) => {
+        expect(saidOf(importing(at))).not.toBe('')
+      },
     )
-    expect(said).toContain('TS6307')
-  })
 
-  test.each([
-    'Date.now()',
-    'Math.random()',
-    'crypto.randomUUID()',
-    'setTimeout(() => {}, 1)',
-    'AbortSignal.timeout(1)',
-  ])('shared takes time and chance as ports: %s is refused', async (call) => {
-    expect(await checkWith('shared/registry/probe.ts', `export const probe = () => ${call}\n`)).toContain('probe.ts')
+    test('nor may a type go where its value may not', () => {
+      expect(saidOf(typeFile)).toContain('TS6307')
+    })
+
+    test.each(calls.map((call, at) => [call, at] as const))(
+      'shared takes time and chance as ports: %s is refused',
+      (_, at) => {
+        expect(saidOf(calling(at))).not.toBe('')
+      },
+    )
   })
 })
