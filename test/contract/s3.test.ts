@@ -8,7 +8,7 @@ import { probeConditionalWrites } from '../../origin/bucket/s3-conditions.ts'
 import { createS3Bucket } from '../../origin/bucket/s3-bucket.ts'
 import { systemClock, systemRandom } from '../../origin/compose/system-ports.ts'
 import type { Key, KeyPrefix } from '../../shared/layout/keys.ts'
-import { minio, miniflareS3, type S3Server, versitygw } from '../support/bucket/s3-servers.ts'
+import { type S3Server, s3Servers } from '../support/bucket/s3-servers.ts'
 import { createS3Uploads } from '../../origin/upload/s3-uploads.ts'
 import { bucketReaderContract, bucketWriterContract } from './bucket.contract.ts'
 import { recordsContract } from './records.contract.ts'
@@ -19,7 +19,7 @@ vi.setConfig({ testTimeout: 240_000, hookTimeout: 60_000 })
 
 const wait = { signal: new AbortController().signal }
 
-describe.each([miniflareS3, versitygw, minio])('$name', (kind) => {
+describe.each(s3Servers)('$name', (kind) => {
   const { name, missing, timeStepMs } = kind
 
   describe.skipIf(missing !== undefined)(missing ?? 'is there', () => {

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { miniflareS3, minio, type S3Server, s3Settings, versitygw } from '../support/bucket/s3-servers.ts'
+import { type S3Server, s3Servers, s3Settings } from '../support/bucket/s3-servers.ts'
 import { stackFaces } from '../support/faces/faces.ts'
 import { pushImage, rootIn } from '../support/http-client.ts'
 import { sha256 } from '../support/image.ts'
@@ -15,7 +15,7 @@ import { pushBlobsSuite } from './push-blobs.suite.ts'
 import { pushManifestsSuite } from './push-manifests.suite.ts'
 import { refusalsSuite } from './refusals.suite.ts'
 
-describe.each([miniflareS3, versitygw, minio])('on $name,', (kind) => {
+describe.each(s3Servers)('on $name,', (kind) => {
   const { missing } = kind
 
   describe.skipIf(missing !== undefined)(missing ?? 'which is there,', () => {

@@ -4,7 +4,7 @@ import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hashPassword } from '../../origin/accounts/password-hash.ts'
-import { miniflareS3, minio, s3Settings, type S3Server, versitygw } from '../support/bucket/s3-servers.ts'
+import { miniflareS3, type S3Server, s3Servers, s3Settings } from '../support/bucket/s3-servers.ts'
 import { refuses, type S3Proxy, startS3Proxy } from '../support/bucket/s3-proxy.ts'
 import { basic, bearer, tokenFrom } from '../support/access/signed-in.ts'
 import { pushImage, startUpload, withDigest } from '../support/http-client.ts'
@@ -41,7 +41,7 @@ async function signInStatus(base: string, user: string, secret: string): Promise
   return answer.status
 }
 
-describe.each([miniflareS3, versitygw, minio])('on $name,', (kind) => {
+describe.each(s3Servers)('on $name,', (kind) => {
   const { missing } = kind
 
   describe.skipIf(missing !== undefined)(missing ?? 'which is there,', () => {

@@ -12,13 +12,13 @@ import type { Uploads } from '../../shared/ports/uploads.ts'
 import { digestFrom, digestOf, hexOf } from '../../shared/protocol/digest.ts'
 import { OciError, UpstreamError } from '../../shared/protocol/errors.ts'
 import { losesTheAnswer, refuses, type S3Proxy, stale, startS3Proxy, succeeds } from '../support/bucket/s3-proxy.ts'
-import { minio, miniflareS3, type S3Server, versitygw } from '../support/bucket/s3-servers.ts'
+import { type S3Server, s3Servers } from '../support/bucket/s3-servers.ts'
 
 const wait = { signal: new AbortController().signal }
 const key = blobKey(digestFrom('sha256', 'ab'.repeat(32)))
 const mebibyte = 1024 * 1024
 
-describe.each([miniflareS3, versitygw, minio])('$name', (kind) => {
+describe.each(s3Servers)('$name', (kind) => {
   describe.skipIf(kind.missing !== undefined)(kind.missing ?? 'is there', () => {
     let server: S3Server
     let proxy: S3Proxy

@@ -13,12 +13,12 @@ import { createPushBlob } from '../../shared/registry/push-blob.ts'
 import { startUploadExpiry } from '../../shared/registry/upload-expiry.ts'
 import { digestOf } from '../../shared/protocol/digest.ts'
 import { chunk, hourMs, name, wait } from '../support/bucket/expiring-uploads.ts'
-import { minio, miniflareS3, type S3Server, versitygw } from '../support/bucket/s3-servers.ts'
+import { type S3Server, s3Servers } from '../support/bucket/s3-servers.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 import { createRecordingLog } from '../support/recording-log.ts'
 import { eventually } from '../support/stack.ts'
 
-describe.each([miniflareS3, versitygw, minio])('$name', (kind) => {
+describe.each(s3Servers)('$name', (kind) => {
   describe.skipIf(kind.missing !== undefined)(kind.missing ?? 'is there', () => {
     let server: S3Server
 

@@ -9,7 +9,7 @@ import { connectS3, type S3Access } from '../../origin/bucket/s3-connection.ts'
 import { systemClock } from '../../origin/compose/system-ports.ts'
 import { unhurried } from '../../shared/concurrency/unhurried.ts'
 import type { Key } from '../../shared/layout/keys.ts'
-import { miniflareS3, minio, objectsIn, type S3Server, s3Settings, versitygw } from '../support/bucket/s3-servers.ts'
+import { miniflareS3, objectsIn, type S3Server, s3Servers, s3Settings } from '../support/bucket/s3-servers.ts'
 import { referenceAt } from '../support/clients/image-client.ts'
 import { neededFor, startClients } from '../support/clients/image-clients.ts'
 import { missingClients } from '../support/clients/programs.ts'
@@ -39,7 +39,7 @@ async function copyFolder(folder: string, access: S3Access): Promise<void> {
   for (const [path, bytes] of Object.entries(files)) await bucket.write(path as Key, bytes, unhurried)
 }
 
-describe.each([miniflareS3, versitygw, minio])('CNCF Distribution on $name', (kind) => {
+describe.each(s3Servers)('CNCF Distribution on $name', (kind) => {
   const reason = missing ?? kind.missing
   // Miniflare's R2 has no ListMultipartUploads, without which Distribution pushes nothing: a folder is copied there.
   const takesPushes = kind !== miniflareS3

@@ -34,7 +34,7 @@ export const miniflareS3: S3ServerKind = {
   },
 }
 
-/** A server that is a program: told a folder and a port of its own. */
+/** A server that is a program: told a folder and an address of its own. */
 function program(
   name: string,
   variable: string,
@@ -123,3 +123,6 @@ export const minio = program(
   (folder, address) => ['server', '--quiet', '--address', address, folder],
   { MINIO_ROOT_USER: key.accessKeyId, MINIO_ROOT_PASSWORD: key.secretAccessKey, MINIO_BROWSER: 'off' },
 )
+
+/** All of them, as suites run on each. */
+export const s3Servers = [miniflareS3, versitygw, minio] as const
