@@ -95,8 +95,17 @@ const [pauseMs, throttledPauseMs, longestPauseMs] = [100, 500, 5_000]
 /** Answers that say: not now. */
 const throttled = new Set(['SlowDown', 'SlowDownRead', 'SlowDownWrite', 'TooManyRequests', 'RequestLimitExceeded'])
 
-/** 4xx answers that another try may not get; `ConditionalRequestConflict`: another writer was faster, and is not done yet. */
-const passing = new Set(['RequestTimeout', 'ConditionalRequestConflict', 'OperationAborted'])
+/**
+ * 4xx answers that another try may not get. `ConditionalRequestConflict`: another writer was faster, and is not done yet.
+ * `ExistingObjectIsDirectory`: no key of ours is a folder of another, but versitygw says so too where the folder of a key
+ * is just being taken away, as the last object in it was removed.
+ */
+const passing = new Set([
+  'RequestTimeout',
+  'ConditionalRequestConflict',
+  'OperationAborted',
+  'ExistingObjectIsDirectory',
+])
 
 /** The library would print to the console, where there are lines of JSON. */
 const quiet = { debug() {}, info() {}, warn() {}, error() {} }

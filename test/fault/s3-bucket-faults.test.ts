@@ -127,6 +127,11 @@ describe('is tried again until it succeeds:', () => {
     expect((await bucket.read(key, 10, wait))?.byteLength).toBe(3)
   })
 
+  test.each(['write', 'create'])('what versitygw says while it takes an emptied folder away: %s', async (name) => {
+    proxy.fail(/^PUT/, refuses(409, 'ExistingObjectIsDirectory'), 2)
+    expect(await run(name)).toEqual(calls[name]?.well)
+  })
+
   test.each(['read', 'list'])('a body that is cut: %s', async (name) => {
     proxy.fail(/^GET/, cuts, 2)
     expect(await run(name)).toEqual(calls[name]?.well)
