@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { miniflareS3, type S3Server, s3Settings, versitygw } from '../support/bucket/s3-servers.ts'
 import { describeWith, runClient } from '../support/clients/programs.ts'
+import { freePort } from '../support/http/free-port.ts'
 import { startRoundRobin } from '../support/http/round-robin.ts'
 import { makeImage, sha256, type TestImage } from '../support/image.ts'
 import { anyPorts, eventually, type Part, startPart, temporaryFolder } from '../support/stack.ts'
@@ -18,9 +19,11 @@ const answersPerLife = 150
 
 const kib = 1024
 
-/** Bytes of layers. One in ten has a layer of more than one piece at the origin. */
+/** Bytes of layers: enough of them that pushes go on for several kills. One in ten has more than one piece at the origin. */
 const layerSizes = (number: number) => [
+  20 * kib,
   40 * kib,
+  80 * kib,
   number % 10 === 0 ? 9 * 1024 * kib : 200 * kib,
   number % 2 === 0 ? 500 * kib : 5 * kib,
 ]
@@ -36,10 +39,12 @@ describeWith(['skopeo'], 'two origins behind a balancer,', () => {
   const start = (verb: 'origin' | 'edge', folder: string, more: Record<string, string>) =>
     startPart(verb, { 'data-dir': folder, ...anyPorts, ...s3Settings(server.access), ...more })
 
-  /** @param at of a free port the first time, then of the same */
+  // Not any port that the system gives: while an origin is down, a connection of somebody else could have it.
+  const ports: number[] = []
+
   const startOrigin = async (at: number) => {
-    const port = origins[at] === undefined ? '0' : new URL(origins[at].url).port
-    origins[at] = await start('origin', folders[at]?.path ?? '', { 'origin-listen': `127.0.0.1:${port}` })
+    ports[at] ??= await freePort()
+    origins[at] = await start('origin', folders[at]?.path ?? '', { 'origin-listen': `127.0.0.1:${ports[at]}` })
   }
 
   beforeAll(async () => {
