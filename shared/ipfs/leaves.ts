@@ -5,12 +5,11 @@ import * as v from 'valibot'
 import { blobKey, leavesKey } from '../layout/keys.ts'
 import type { Bucket, BucketReader, Wait } from '../ports/bucket.ts'
 import type { Cid } from '../protocol/cid.ts'
-import type { Digest } from '../protocol/digest.ts'
+import { type Digest, digestOf } from '../protocol/digest.ts'
 import { UpstreamError } from '../protocol/errors.ts'
 import { parseJson } from '../protocol/json.ts'
-import { cidOfSmallBlob, parseCid } from './cid.ts'
+import { cidOfSmallBlob, hashOf, leafBytes, parseCid } from './cid.ts'
 import { leafCount, shapeOfFile } from './file-shape.ts'
-import { createLeafHasher } from './leaf-hasher.ts'
 import type { Entry } from './directory-shape.ts'
 
 /** A blob as IPFS names it, with its leaves. */
@@ -44,7 +43,7 @@ export async function writeLeaves(
   bucket: Bucket,
   digest: Digest,
   sizeBytes: number,
-  hashLeaves: () => Promise<readonly Uint8Array[]>,
+  hashLeaves: () => readonly Uint8Array[] | Promise<readonly Uint8Array[]>,
   wait: Wait,
 ): Promise<Entry> {
   const small = cidOfSmallBlob(digest, sizeBytes)
@@ -70,18 +69,33 @@ export async function readLeaves(bucket: BucketReader, digest: Digest, wait: Wai
 export async function fileOfBlob(bucket: Bucket, digest: Digest, sizeBytes: number, wait: Wait): Promise<Entry> {
   const known = cidOfSmallBlob(digest, sizeBytes) === undefined ? await readLeaves(bucket, digest, wait) : undefined
   if (known?.sizeBytes === sizeBytes) return known
-  return writeLeaves(bucket, digest, sizeBytes, () => hashLeaves(bucket, digest, wait), wait)
+  return writeLeaves(bucket, digest, sizeBytes, () => hashLeaves(bucket, digest, sizeBytes, wait), wait)
 }
 
-async function hashLeaves(bucket: BucketReader, digest: Digest, wait: Wait): Promise<readonly Uint8Array[]> {
-  const opened = await bucket.open(blobKey(digest), undefined, wait)
-  if (opened === undefined) throw new UpstreamError('bucket', `${digest} vanished while it was read`)
-  const hasher = createLeafHasher()
-  for await (const chunk of opened.body) {
-    wait.signal.throwIfAborted()
-    await hasher.update(chunk)
+/** Leaves of a stored blob that are held and hashed at once. */
+const leavesAtOnce = 8
+
+async function hashLeaves(
+  bucket: BucketReader,
+  digest: Digest,
+  sizeBytes: number,
+  wait: Wait,
+): Promise<readonly Uint8Array[]> {
+  const leaves: Uint8Array[] = []
+  while (leaves.length < leafCount(sizeBytes)) {
+    const start = leaves.length * leafBytes
+    const end = Math.min(start + leavesAtOnce * leafBytes, sizeBytes)
+    // There is no range of no bytes.
+    const opened = await bucket.open(blobKey(digest), end === 0 ? undefined : { start, end: end - 1 }, wait)
+    if (opened === undefined) throw new UpstreamError('bucket', `${digest} vanished while it was read`)
+    const bytes = new Uint8Array(await new Response(opened.body).arrayBuffer())
+    if (bytes.byteLength !== end - start) throw new UpstreamError('bucket', `${digest} was cut short while it was read`)
+    const cut = Array.from({ length: leafCount(bytes.byteLength) }, (_, at) =>
+      bytes.subarray(at * leafBytes, (at + 1) * leafBytes),
+    )
+    leaves.push(...(await Promise.all(cut.map(async (leaf) => hashOf(await digestOf(leaf))))))
   }
-  return hasher.end()
+  return leaves
 }
 
 function toBase64(leaves: readonly Uint8Array[]): string {

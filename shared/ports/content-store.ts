@@ -22,7 +22,7 @@ export interface ContentFile {
 
 /** A blob that the store takes while it is still being uploaded: nobody knows yet what it will be called. */
 export interface ArrivingFile {
-  /** Takes the next bytes, which must not change afterwards. Resolves when more may come; never rejects. */
+  /** Takes the next bytes. Resolves when they may be reused and more may come; never rejects. */
   write(bytes: Uint8Array): Promise<void>
   /** That was all of it. Resolves with the store's name for it; with undefined where the store gave up. Never rejects. */
   end(): Promise<Cid | undefined>

@@ -79,7 +79,7 @@ export async function importImage(
     // From here on only what is right is written. A crash leaves garbage, never a name without content.
     for (const blob of blobs) {
       await staging.publish(blob, wait)
-      await writeLeaves(bucket, blob.digest, blob.sizeBytes, async () => blob.leaves, wait)
+      await writeLeaves(bucket, blob.digest, blob.sizeBytes, () => blob.leaves, wait)
     }
     return target === undefined
       ? await keepNameless(deps, source, image, manifests, wait)

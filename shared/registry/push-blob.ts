@@ -3,7 +3,7 @@
 
 import { LRUCache } from 'lru-cache'
 import type { ArrivingFile } from '../ports/content-store.ts'
-import { createLeafHasher, type LeafHasher } from '../ipfs/leaf-hasher.ts'
+import { type BlobHash, startBlobHash } from '../ipfs/blob-hash.ts'
 import { writeLeaves } from '../ipfs/leaves.ts'
 import { refuseBlocked } from './blocked.ts'
 import { linkBlob } from './link-blob.ts'
@@ -66,9 +66,8 @@ export class OutOfOrderChunk extends OciError {
 
 /** What a session has seen of its bytes. */
 interface Running {
-  readonly hash: RunningHash
-  /** Where blobs go to IPFS. */
-  readonly leaves: LeafHasher | undefined
+  /** With leaves where blobs go to IPFS. */
+  readonly hash: RunningHash | BlobHash
   /** Where they are copied there, and the repository is public. */
   readonly arriving: ArrivingFile | undefined
   sizeBytes: number
@@ -125,9 +124,7 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
 
   /** What is evicted instead of forgotten ends its copy by itself, as nothing comes any more. */
   function forget(id: string): void {
-    const running = hashes.get(id)
-    running?.arriving?.abort()
-    running?.leaves?.abandon()
+    hashes.get(id)?.arriving?.abort()
     hashes.delete(id)
   }
 
@@ -138,15 +135,14 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
   }
 
   function begin(algorithm: DigestAlgorithm, arriving?: ArrivingFile): Running {
-    const pass = arriving && ((leaf: Uint8Array) => arriving.write(leaf))
-    const leaves = publisher === undefined ? undefined : createLeafHasher(pass)
-    return { hash: hasher.start(algorithm), leaves, arriving, sizeBytes: 0 }
+    const hash = publisher === undefined ? hasher.start(algorithm) : startBlobHash(hasher, algorithm)
+    return { hash, arriving, sizeBytes: 0 }
   }
 
   async function see(running: Running, bytes: Uint8Array): Promise<void> {
     running.hash.update(bytes)
     running.sizeBytes += bytes.byteLength
-    await running.leaves?.update(bytes)
+    await running.arriving?.write(bytes)
   }
 
   /** All that is staged, hashed: while it came if every byte was seen, else by reading them. */
@@ -190,7 +186,7 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
       const before = seen ?? (await sizeOf(owner, id, turn))
       await refuseBlocked(bucket, [digest], turn)
       const sizeBytes = await add(id, before, chunk, turn)
-      const { hash, leaves, arriving } = await hashed(id, algorithmOf(digest), sizeBytes, turn)
+      const { hash, arriving } = await hashed(id, algorithmOf(digest), sizeBytes, turn)
       const actual = hash.digest()
       if (actual !== digest) {
         arriving?.abort()
@@ -206,8 +202,7 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
         throw error
       })
       // The session is over: what interrupted us now would find nothing to go on with.
-      if (leaves !== undefined) await writeLeaves(bucket, digest, sizeBytes, () => leaves.end(), unhurried)
-      leaves?.abandon()
+      if ('leaves' in hash) await writeLeaves(bucket, digest, sizeBytes, () => hash.leaves(), unhurried)
       await linkBlob(bucket, owner.name, digest, unhurried)
       publisher?.blobPushed(owner.name, digest, sizeBytes, arriving)
     })

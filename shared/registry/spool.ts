@@ -1,7 +1,7 @@
 // A blob on its way from outside into the bucket. Whoever wants it meanwhile reads along while it grows; its last bytes
 // are held back until its digest is right, so that nobody ever has all of something wrong.
 
-import { createLeafHasher } from '../ipfs/leaf-hasher.ts'
+import { startBlobHash } from '../ipfs/blob-hash.ts'
 import { writeLeaves } from '../ipfs/leaves.ts'
 import { blobKey } from '../layout/keys.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
@@ -70,7 +70,7 @@ export function startSpool(
   const seen = () => Math.max(0, Math.min(stored, sizeBytes - heldBytes))
 
   async function fill(): Promise<void> {
-    const [hash, leaves] = [hasher.start(algorithmOf(digest)), createLeafHasher()]
+    const hash = startBlobHash(hasher, algorithmOf(digest))
     await uploads.create(id, wait)
     try {
       await uploads.append(
@@ -80,7 +80,6 @@ export function startSpool(
         async (chunk) => {
           if (stored + chunk.byteLength > sizeBytes) throw new WrongContent(digest, `has more than ${sizeBytes} bytes`)
           hash.update(chunk)
-          await leaves.update(chunk)
           stored += chunk.byteLength
           onStored(stored)
           tell()
@@ -90,7 +89,7 @@ export function startSpool(
       if (stored !== sizeBytes) throw new WrongContent(digest, `has ${stored} bytes, not ${sizeBytes}`)
       const actual = hash.digest()
       if (actual !== digest) throw new WrongContent(digest, `has the digest ${actual}`)
-      await writeLeaves(bucket, digest, sizeBytes, () => leaves.end(), wait)
+      await writeLeaves(bucket, digest, sizeBytes, () => hash.leaves(), wait)
       state = 'publishing'
       await uploads.publish(id, blobKey(digest), sizeBytes, wait)
       // It is there: what interrupted us now would only forget where it came from.

@@ -1,6 +1,6 @@
 // Blobs that are taken in together: each is staged and checked, and none is published before all of them are right.
 
-import { createLeafHasher } from '../ipfs/leaf-hasher.ts'
+import { startBlobHash } from '../ipfs/blob-hash.ts'
 import { blobKey } from '../layout/keys.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
 import type { Hasher } from '../ports/hasher.ts'
@@ -58,7 +58,7 @@ export function createStaging({ uploads, hasher, random }: StagingDeps): Staging
       for (const openCopy of copies) {
         // Looks like the id of an upload, so that one which a crash left expires like an upload.
         const id = `${random.uuid()}-${'0'.repeat(16)}`
-        const [hash, leaves] = [hasher.start(algorithmOf(digest)), createLeafHasher()]
+        const hash = startBlobHash(hasher, algorithmOf(digest))
         const body = await openCopy(wait)
         await uploads.create(id, wait)
         open.add(id)
@@ -67,7 +67,6 @@ export function createStaging({ uploads, hasher, random }: StagingDeps): Staging
           stored += chunk.byteLength
           if (stored > sizeBytes) throw new BadImage(`blob ${digest} has more than ${sizeBytes} bytes`)
           hash.update(chunk)
-          await leaves.update(chunk)
           onStaged(stored)
         }
         const fault = await uploads.append(id, 0, body, onStored, wait).then(() => undefined, badImage)
@@ -75,7 +74,7 @@ export function createStaging({ uploads, hasher, random }: StagingDeps): Staging
         if (fault !== undefined) faults.push(fault)
         else if (stored !== sizeBytes) faults.push(`blob ${digest} has ${stored} bytes, not ${sizeBytes}`)
         else if (actual !== digest) faults.push(`what it has as blob ${digest} has the digest ${actual}`)
-        else return { digest, sizeBytes, leaves: await leaves.end(), uploadId: id }
+        else return { digest, sizeBytes, leaves: hash.leaves(), uploadId: id }
         await end(id)
       }
       throw new BadImage(faults[0] ?? `it lacks ${digest}`)

@@ -1,7 +1,7 @@
 // One file into Kubo, streamed, and named as the profile unixfs-v1-2025 wants.
 
 import * as v from 'valibot'
-import { parseCid } from '../../../shared/ipfs/cid.ts'
+import { leafBytes, parseCid } from '../../../shared/ipfs/cid.ts'
 import type { Wait } from '../../../shared/ports/bucket.ts'
 import type { ArrivingFile, ContentFile } from '../../../shared/ports/content-store.ts'
 import { unhurried } from '../../../shared/concurrency/unhurried.ts'
@@ -44,10 +44,30 @@ export async function addFile(kubo: KuboClient, file: ContentFile, wait: Wait): 
   }
 }
 
-/** Adds a file whose bytes are still being uploaded; gives up where Kubo or the one who uploads stops for long. */
-export function addArriving(kubo: KuboClient): ArrivingFile {
+/** Buffers that no file needs now are kept, up to so many: to have one from the system takes as long as to fill it. */
+const sparesKept = 8
+
+/** Adds files whose bytes are still being uploaded; gives up where Kubo or the one who uploads stops for long. */
+export function createArrivals(kubo: KuboClient): () => ArrivingFile {
+  const spare: Uint8Array[] = []
+  return () =>
+    addArriving(
+      kubo,
+      () => spare.pop() ?? new Uint8Array(leafBytes),
+      (buffer) => {
+        if (spare.length < sparesKept) spare.push(buffer)
+      },
+    )
+}
+
+/** Bytes go in buffers of a leaf: one is filled while the other is sent. */
+function addArriving(kubo: KuboClient, take: () => Uint8Array, giveBack: (buffer: Uint8Array) => void): ArrivingFile {
   let adding: KuboUpload | undefined
   let isGivenUp = false
+  let filling: Uint8Array | undefined
+  let filledBytes = 0
+  let other: Uint8Array | undefined
+  let sent: Promise<unknown> = Promise.resolve()
 
   const unlessGivenUp = async <Result>(step: () => Promise<Result>): Promise<Result | undefined> => {
     if (isGivenUp) return undefined
@@ -60,14 +80,40 @@ export function addArriving(kubo: KuboClient): ArrivingFile {
     }
   }
 
+  async function send(): Promise<void> {
+    const full = filling?.subarray(0, filledBytes) ?? new Uint8Array()
+    await sent
+    sent = unlessGivenUp(() => (adding ??= startAdd(kubo, 'add of an upload', unhurried)).write(full))
+    ;[filling, other, filledBytes] = [other, filling, 0]
+  }
+
   return {
     async write(bytes) {
-      await unlessGivenUp(() => (adding ??= startAdd(kubo, 'add of an upload', unhurried)).write(bytes))
+      for (let taken = 0; taken < bytes.byteLength;) {
+        if (isGivenUp) return
+        // Not before the next one begins: a file of one leaf is not added, but put as a block.
+        if (filledBytes === leafBytes) await send()
+        filling ??= take()
+        const part = bytes.subarray(taken, taken + leafBytes - filledBytes)
+        filling.set(part, filledBytes)
+        filledBytes += part.byteLength
+        taken += part.byteLength
+      }
     },
-    end: () => unlessGivenUp(async () => adding && endAdd(adding)),
+
+    async end() {
+      if (adding === undefined) return undefined
+      await send()
+      await sent
+      return unlessGivenUp(async () => adding && endAdd(adding))
+    },
+
     abort() {
       isGivenUp = true
       adding?.abort()
+      const buffers = [filling, other].filter((buffer) => buffer !== undefined)
+      ;[filling, other] = [undefined, undefined]
+      void sent.then(() => buffers.forEach(giveBack))
     },
   }
 }

@@ -11,7 +11,7 @@ import { orAborted } from '../../../shared/concurrency/or-aborted.ts'
 import type { Cid } from '../../../shared/protocol/cid.ts'
 import { UpstreamError } from '../../../shared/protocol/errors.ts'
 import { createAbandonableFlights } from './abandonable-flights.ts'
-import { addArriving, addFile } from './kubo-add.ts'
+import { addFile, createArrivals } from './kubo-add.ts'
 import { createKuboBlocks } from './kubo-blocks.ts'
 import type { KuboClient } from './kubo-client.ts'
 import { createKuboPins, findMissing } from './kubo-pins.ts'
@@ -80,7 +80,7 @@ export function createKuboStore({ kubo, clock }: KuboStoreDeps): ContentStore {
 
   return {
     add: (file, wait, arriving) => add(file, 'soon', wait, arriving),
-    arriving: () => addArriving(kubo),
+    arriving: createArrivals(kubo),
     publish: (image, wait) => publications.join(image.root, wait, (wait) => publish(image, wait)),
     async unpublish(root, wait) {
       if (await pins.has(root, wait)) await pins.remove(root, wait)
