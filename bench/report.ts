@@ -3,6 +3,7 @@
 import { writeFile } from 'node:fs/promises'
 import { cpus, release, totalmem } from 'node:os'
 import { resolve } from 'node:path'
+import { skopeoVersion } from './client.ts'
 import type { Line, Measure } from './measures/measure.ts'
 
 export interface Measured {
@@ -28,7 +29,7 @@ export async function writeReport(
     reportFile,
     `# Benchmarks
 
-Written by \`npm run bench -- --write\` on ${new Date().toISOString().slice(0, 10)}. Machine: ${machine}; client and servers share it.
+Written by \`npm run bench -- --write\` on ${new Date().toISOString().slice(0, 10)}. Machine: ${machine}; clients (${await skopeoVersion()}) and servers share it.
 
 Every registry is measured once a round, ${rounds} rounds, in turning order, after ${warmUp} rounds that do not count. Figures are medians. A ratio is our speed over theirs (of a line of our own: over Distribution's), taken within each round: its median, in brackets its quartiles. Above 1 we are faster. All log faults only.
 
