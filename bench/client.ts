@@ -27,8 +27,9 @@ export function makeBenchImage(folder: string, form: ImageForm, seed: string): P
 }
 
 /**
- * skopeo hashes what it sends, blob after blob, and 1.9 has a connection for each request: half of a push is its own work. crane
- * believes the layout, sends several blobs at once and keeps its connections, so that nearly all of a push is the registry.
+ * skopeo hashes what it sends; 1.9 sends blob after blob, with a connection for each request, so that half of a push is its
+ * own work. crane believes the layout, sends several blobs at once and keeps its connections: nearly all of a push is the
+ * registry.
  */
 export type PushClient = 'skopeo' | 'crane'
 
@@ -64,7 +65,8 @@ function dockerReference(registryUrl: string, name: string): string {
 }
 
 function skopeoCopy(args: readonly string[]): Promise<number> {
-  return timed('skopeo', ['--insecure-policy', 'copy', '--quiet', ...args])
+  // Else it would compress each layer on the way, which takes it longer than a registry has to work.
+  return timed('skopeo', ['--insecure-policy', 'copy', '--quiet', '--preserve-digests', ...args])
 }
 
 async function timed(client: PushClient, args: readonly string[]): Promise<number> {
