@@ -31,7 +31,7 @@ export async function writeReport(
 
 Written by \`npm run bench -- --write\` on ${new Date().toISOString().slice(0, 10)}. Machine: ${machine}; clients (${await skopeoVersion()}) and servers share it.
 
-Every registry is measured once a round, ${rounds} rounds, in turning order, after ${warmUp} rounds that do not count. Figures are medians. A ratio is our speed over theirs (of a line of our own: over Distribution's), taken within each round: its median, in brackets its quartiles. Above 1 we are faster. All log faults only.
+Every registry is measured once a round, ${rounds} rounds, in turning order, after ${warmUp} that ${warmUp === 1 ? 'does' : 'do'} not count. Figures are medians. A ratio is our speed over theirs (of a line of our own: over Distribution's), taken within each round: its median, in brackets its quartiles. Above 1 we are faster. All log faults only.
 
 ${sections.join('\n')}`,
   )
