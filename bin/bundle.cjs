@@ -4,10 +4,13 @@
 'use strict'
 const { createHash } = require('node:crypto')
 const { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, utimesSync } = require('node:fs')
-const { join } = require('node:path')
+const { basename, join } = require('node:path')
 
 /** Days after which a bundle that was not started any more is removed. */
 const keptDays = 30
+
+/** What a program starts as a thread is a program of its own, in a file beside it. */
+const threads = { 'origin/cli/main.ts': ['origin/upload/hashing-thread.ts'] }
 
 /**
  * @param root the project's folder
@@ -27,7 +30,10 @@ exports.bundle = function bundle(root, program) {
   removeOld(bundles)
   const making = mkdtempSync(join(bundles, 'making-'))
   require('esbuild').buildSync({
-    entryPoints: { main: join(root, program) },
+    entryPoints: {
+      main: join(root, program),
+      ...Object.fromEntries((threads[program] ?? []).map((file) => [basename(file, '.ts'), join(root, file)])),
+    },
     outdir: making,
     bundle: true,
     // What a verb loads only when it needs it stays apart.

@@ -14,6 +14,7 @@ import { createFsBucket, createFsBucketReader } from '../bucket/fs-bucket.ts'
 import { readOnlyBucket } from '../bucket/read-only-bucket.ts'
 import type { S3Access } from '../bucket/s3-connection.ts'
 import { createFsUploads } from '../upload/fs-uploads.ts'
+import { createHashingThreads } from '../upload/hashing-threads.ts'
 import { bucketFolder, s3Access } from '../config/addresses.ts'
 import type { Config } from '../config/schema.ts'
 import { systemClock, systemRandom } from './system-ports.ts'
@@ -50,7 +51,7 @@ export function bucketPlace(config: Config): string {
 async function openFolder(config: Config, wait: Wait): Promise<OpenBucket> {
   const folder = bucketFolder(config)
   const reader = createFsBucketReader({ folder })
-  const uploads = createFsUploads({ folder })
+  const uploads = createFsUploads({ folder, threads: createHashingThreads() })
   const known = await hasFormat(reader, wait)
   if (config.access.read_only) return { bucket: readOnlyBucket(reader), uploads, checks: [folderReadable(folder)] }
   const bucket = await createFsBucket({ folder, random: systemRandom })

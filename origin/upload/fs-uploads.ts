@@ -11,6 +11,7 @@ import { fileStream } from '../bucket/file-stream.ts'
 import { closeSoon } from '../bucket/synced-files.ts'
 import { asUpstream } from '../bucket/fs-bucket.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
+import type { HashingThreads } from './hashing-threads.ts'
 
 /** Bytes gathered before they are written: the network gives 64 KiB at a time, and a write costs a round to a thread. */
 const batchBytes = 512 * 1024
@@ -21,8 +22,15 @@ const batchChunks = 1024
 /** Bytes after which the disk is told to begin: else all of a layer would be waited for at its end. */
 const syncEveryBytes = 32 * 1024 * 1024
 
-/** @param deps.folder of the bucket; staging and blobs must lie on one file system, or publishing could not be a move */
-export function createFsUploads(deps: { folder: string }): Uploads {
+export interface FsUploadsDeps {
+  /** Of the bucket; staging and blobs must lie on one file system, or publishing could not be a move. */
+  readonly folder: string
+  /** By default whoever takes the bytes hashes them. */
+  readonly threads?: HashingThreads
+}
+
+export function createFsUploads(deps: FsUploadsDeps): Uploads {
+  const { threads } = deps
   const root = resolve(deps.folder)
   const durable = createDurableFolder(root)
   const fileOf = (id: string) => join(root, uploadKey(id, 0))
@@ -52,6 +60,8 @@ export function createFsUploads(deps: { folder: string }): Uploads {
         closeSoon(file)
       }
     },
+
+    hash: threads && ((id, algorithm, withLeaves) => threads.follow({ path: fileOf(id), algorithm, withLeaves })),
 
     async read(id, range, { signal }) {
       signal.throwIfAborted()

@@ -87,6 +87,9 @@ export function createS3Uploads(deps: S3UploadsDeps): Uploads {
       return begun ? sizeBytes : undefined
     },
 
+    // Its bytes are in no file here.
+    hash: undefined,
+
     append(id, offset, body, onStored, wait) {
       const onPiece = (piece: Piece) => see(id, piece)
       const to = { id, offset, onPiece, onStored, writer: random.uuid(), conditional, pieceBytes: pieceBytesOf(id) }

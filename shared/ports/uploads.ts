@@ -2,9 +2,11 @@
 // Adapter: origin/upload/fs-uploads.ts; contract: test/contract/uploads.contract.ts.
 
 import type { Key } from '../layout/keys.ts'
+import type { DigestAlgorithm } from '../protocol/digest.ts'
 import type { ByteRange } from '../protocol/range.ts'
 import { OciError } from '../protocol/errors.ts'
 import type { Wait } from './bucket.ts'
+import type { BlobHash } from './hasher.ts'
 
 /** Why a request on an upload fails that another one, here or at another origin, has gone on with. */
 export function takenOver(id: string): OciError {
@@ -31,6 +33,12 @@ export interface Uploads {
     onStored: (chunk: Uint8Array) => unknown,
     wait: Wait,
   ): Promise<number>
+
+  /**
+   * Hashes an upload from its first byte on, beside the thread that takes it; `update` is told of what `append` shows, in
+   * the same order. Undefined where staged bytes cannot be read in another thread.
+   */
+  readonly hash: ((id: string, algorithm: DigestAlgorithm, withLeaves: boolean) => BlobHash) | undefined
 
   /** Staged bytes: all, or a range of those that are there. */
   read(id: string, range: ByteRange | undefined, wait: Wait): Promise<ReadableStream<Uint8Array>>

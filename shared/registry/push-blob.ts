@@ -3,16 +3,17 @@
 
 import { LRUCache } from 'lru-cache'
 import type { ArrivingFile } from '../ports/content-store.ts'
-import { type BlobHash, startBlobHash } from '../ipfs/blob-hash.ts'
+import { startBlobHash } from '../ipfs/blob-hash.ts'
 import { writeLeaves } from '../ipfs/leaves.ts'
 import { refuseBlocked } from './blocked.ts'
+import { hashUpload } from './hash-upload.ts'
 import { linkBlob } from './link-blob.ts'
 import { createNewestFirst } from '../concurrency/newest-first.ts'
 import type { Publisher } from './publish-image.ts'
 import { belongsTo, isUploadId, makeUploadId, type UploadOwner } from './upload-id.ts'
 import { blobKey } from '../layout/keys.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
-import type { Hasher, RunningHash } from '../ports/hasher.ts'
+import type { BlobHash, Hasher } from '../ports/hasher.ts'
 import type { Random } from '../ports/random.ts'
 import { takenOver, type Uploads } from '../ports/uploads.ts'
 import { unhurried } from '../concurrency/unhurried.ts'
@@ -67,7 +68,7 @@ export class OutOfOrderChunk extends OciError {
 /** What a session has seen of its bytes. */
 interface Running {
   /** With leaves where blobs go to IPFS. */
-  readonly hash: RunningHash | BlobHash
+  readonly hash: BlobHash
   /** Where they are copied there, and the repository is public. */
   readonly arriving: ArrivingFile | undefined
   sizeBytes: number
@@ -84,7 +85,12 @@ export interface PushBlobDeps {
 
 export function createPushBlob(deps: PushBlobDeps): PushBlob {
   const { bucket, uploads, hasher, random, publisher } = deps
-  const hashes = new LRUCache<string, Running>({ max: runningHashLimit })
+  const withLeaves = publisher !== undefined
+  // What is evicted instead of forgotten ends its copy to IPFS by itself, as nothing comes any more.
+  const endEvicted = ({ hash }: Running, _id: string, reason: string) => {
+    if (reason === 'evict') hash.end()
+  }
+  const hashes = new LRUCache<string, Running>({ max: runningHashLimit, dispose: endEvicted })
   const turns = createNewestFirst(takenOver)
 
   /** The size of an owner's session. An id is nothing without its owner. */
@@ -122,9 +128,10 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
     return after
   }
 
-  /** What is evicted instead of forgotten ends its copy by itself, as nothing comes any more. */
   function forget(id: string): void {
-    hashes.get(id)?.arriving?.abort()
+    const running = hashes.get(id)
+    running?.arriving?.abort()
+    running?.hash.end()
     hashes.delete(id)
   }
 
@@ -132,11 +139,6 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
   async function takeBack(id: string, sizeBytes: number): Promise<void> {
     forget(id)
     await uploads.truncate(id, sizeBytes, unhurried)
-  }
-
-  function begin(algorithm: DigestAlgorithm, arriving?: ArrivingFile): Running {
-    const hash = publisher === undefined ? hasher.start(algorithm) : startBlobHash(hasher, algorithm)
-    return { hash, arriving, sizeBytes: 0 }
   }
 
   async function see(running: Running, bytes: Uint8Array): Promise<void> {
@@ -148,12 +150,13 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
   /** All that is staged, hashed: while it came if every byte was seen, else by reading them. */
   async function hashed(id: string, algorithm: DigestAlgorithm, sizeBytes: number, wait: Wait): Promise<Running> {
     const running = hashes.get(id)
-    if (running?.sizeBytes === sizeBytes && running.hash.algorithm === algorithm) {
+    const isWhole = running?.sizeBytes === sizeBytes && running.hash.algorithm === algorithm
+    if (running !== undefined && isWhole && (await digestSoFar(running)) !== undefined) {
       hashes.delete(id)
       return running
     }
     forget(id)
-    const again = begin(algorithm)
+    const again: Running = { hash: startBlobHash(hasher, algorithm, withLeaves), arriving: undefined, sizeBytes: 0 }
     for await (const bytes of await uploads.read(id, undefined, wait)) {
       wait.signal.throwIfAborted()
       await see(again, bytes)
@@ -165,46 +168,57 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
    * The size of a session whose bytes all went by here and have the digest already: what is stored of it need not be
    * asked for. Where they have not, another origin may have taken more of them.
    */
-  function seenWhole(owner: UploadOwner, id: string, digest: Digest, chunk: Chunk): number | undefined {
+  async function seenWhole(owner: UploadOwner, id: string, digest: Digest, chunk: Chunk): Promise<number | undefined> {
     const running = hashes.get(id)
     if (chunk.lengthBytes !== 0 || running === undefined || !belongsTo(owner, id)) return undefined
-    return running.hash.algorithm === algorithmOf(digest) && running.hash.digest() === digest
+    return running.hash.algorithm === algorithmOf(digest) && (await digestSoFar(running)) === digest
       ? running.sizeBytes
       : undefined
+  }
+
+  /** Undefined where it cannot be told, as where another process took the upload's file away: what is staged now tells. */
+  async function digestSoFar({ hash }: Running): Promise<Digest | undefined> {
+    return hash.digest().catch(() => undefined)
   }
 
   async function start(owner: UploadOwner, algorithm: DigestAlgorithm, wait: Wait): Promise<string> {
     const id = makeUploadId(owner, random)
     await uploads.create(id, wait)
-    hashes.set(id, begin(algorithm, publisher?.blobArriving(owner.name)))
+    const hash = hashUpload({ uploads, hasher }, id, algorithm, withLeaves)
+    hashes.set(id, { hash, arriving: publisher?.blobArriving(owner.name), sizeBytes: 0 })
     return id
   }
 
   async function finish(owner: UploadOwner, id: string, digest: Digest, chunk: Chunk, wait: Wait) {
     await turns.take(id, wait, async (turn) => {
-      const seen = seenWhole(owner, id, digest, chunk)
+      const seen = await seenWhole(owner, id, digest, chunk)
       const before = seen ?? (await sizeOf(owner, id, turn))
       await refuseBlocked(bucket, [digest], turn)
       const sizeBytes = await add(id, before, chunk, turn)
       const { hash, arriving } = await hashed(id, algorithmOf(digest), sizeBytes, turn)
-      const actual = hash.digest()
-      if (actual !== digest) {
-        arriving?.abort()
-        await takeBack(id, before)
-        throw new OciError(
-          'DIGEST_INVALID',
-          `the ${sizeBytes} bytes of the upload have the digest ${actual}, not ${digest}`,
-        )
+      try {
+        const actual = await hash.digest()
+        if (actual !== digest) {
+          arriving?.abort()
+          await takeBack(id, before)
+          throw new OciError(
+            'DIGEST_INVALID',
+            `the ${sizeBytes} bytes of the upload have the digest ${actual}, not ${digest}`,
+          )
+        }
+        const leaves = withLeaves ? await hash.leaves() : undefined
+        await uploads.publish(id, blobKey(digest), sizeBytes, turn).catch(async (error: unknown) => {
+          // Another origin may have ended what was not asked for: that is its own answer.
+          if (seen !== undefined) await sizeOf(owner, id, turn)
+          throw error
+        })
+        // The session is over: what interrupted us now would find nothing to go on with.
+        if (leaves !== undefined) await writeLeaves(bucket, digest, sizeBytes, () => leaves, unhurried)
+        await linkBlob(bucket, owner.name, digest, unhurried)
+        publisher?.blobPushed(owner.name, digest, sizeBytes, arriving)
+      } finally {
+        hash.end()
       }
-      await uploads.publish(id, blobKey(digest), sizeBytes, turn).catch(async (error: unknown) => {
-        // Another origin may have ended what was not asked for: that is its own answer.
-        if (seen !== undefined) await sizeOf(owner, id, turn)
-        throw error
-      })
-      // The session is over: what interrupted us now would find nothing to go on with.
-      if ('leaves' in hash) await writeLeaves(bucket, digest, sizeBytes, () => hash.leaves(), unhurried)
-      await linkBlob(bucket, owner.name, digest, unhurried)
-      publisher?.blobPushed(owner.name, digest, sizeBytes, arriving)
     })
   }
 

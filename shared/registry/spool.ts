@@ -1,7 +1,6 @@
 // A blob on its way from outside into the bucket. Whoever wants it meanwhile reads along while it grows; its last bytes
 // are held back until its digest is right, so that nobody ever has all of something wrong.
 
-import { startBlobHash } from '../ipfs/blob-hash.ts'
 import { writeLeaves } from '../ipfs/leaves.ts'
 import { blobKey } from '../layout/keys.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
@@ -13,6 +12,7 @@ import { orAborted } from '../concurrency/or-aborted.ts'
 import { unhurried } from '../concurrency/unhurried.ts'
 import { algorithmOf, type Digest } from '../protocol/digest.ts'
 import { writeFetched } from './content-view.ts'
+import { hashUpload } from './hash-upload.ts'
 
 /** Bytes that are held back until the digest is right; what is no larger is seen only when it was checked. */
 export const heldBytes = 64 * 1024
@@ -70,7 +70,7 @@ export function startSpool(
   const seen = () => Math.max(0, Math.min(stored, sizeBytes - heldBytes))
 
   async function fill(): Promise<void> {
-    const hash = startBlobHash(hasher, algorithmOf(digest))
+    const hash = hashUpload({ uploads, hasher }, id, algorithmOf(digest), true)
     await uploads.create(id, wait)
     try {
       await uploads.append(
@@ -87,7 +87,7 @@ export function startSpool(
         wait,
       )
       if (stored !== sizeBytes) throw new WrongContent(digest, `has ${stored} bytes, not ${sizeBytes}`)
-      const actual = hash.digest()
+      const actual = await hash.digest()
       if (actual !== digest) throw new WrongContent(digest, `has the digest ${actual}`)
       await writeLeaves(bucket, digest, sizeBytes, () => hash.leaves(), wait)
       state = 'publishing'
@@ -101,6 +101,7 @@ export function startSpool(
       await uploads.remove(id, unhurried)
       throw error
     } finally {
+      hash.end()
       tell()
     }
   }

@@ -1,6 +1,5 @@
 // Blobs that are taken in together: each is staged and checked, and none is published before all of them are right.
 
-import { startBlobHash } from '../ipfs/blob-hash.ts'
 import { blobKey } from '../layout/keys.ts'
 import type { Bucket, Wait } from '../ports/bucket.ts'
 import type { Hasher } from '../ports/hasher.ts'
@@ -8,6 +7,7 @@ import type { Random } from '../ports/random.ts'
 import { unhurried } from '../concurrency/unhurried.ts'
 import type { Uploads } from '../ports/uploads.ts'
 import { algorithmOf, type Digest } from '../protocol/digest.ts'
+import { hashUpload } from './hash-upload.ts'
 import { BadImage, type OpenCopy } from './image-source.ts'
 
 export interface StagingDeps {
@@ -58,10 +58,10 @@ export function createStaging({ uploads, hasher, random }: StagingDeps): Staging
       for (const openCopy of copies) {
         // Looks like the id of an upload, so that one which a crash left expires like an upload.
         const id = `${random.uuid()}-${'0'.repeat(16)}`
-        const hash = startBlobHash(hasher, algorithmOf(digest))
         const body = await openCopy(wait)
         await uploads.create(id, wait)
         open.add(id)
+        const hash = hashUpload({ uploads, hasher }, id, algorithmOf(digest), true)
         let stored = 0
         const onStored = async (chunk: Uint8Array) => {
           stored += chunk.byteLength
@@ -69,12 +69,16 @@ export function createStaging({ uploads, hasher, random }: StagingDeps): Staging
           hash.update(chunk)
           onStaged(stored)
         }
-        const fault = await uploads.append(id, 0, body, onStored, wait).then(() => undefined, badImage)
-        const actual = hash.digest()
-        if (fault !== undefined) faults.push(fault)
-        else if (stored !== sizeBytes) faults.push(`blob ${digest} has ${stored} bytes, not ${sizeBytes}`)
-        else if (actual !== digest) faults.push(`what it has as blob ${digest} has the digest ${actual}`)
-        else return { digest, sizeBytes, leaves: hash.leaves(), uploadId: id }
+        try {
+          const fault = await uploads.append(id, 0, body, onStored, wait).then(() => undefined, badImage)
+          const actual = await hash.digest()
+          if (fault !== undefined) faults.push(fault)
+          else if (stored !== sizeBytes) faults.push(`blob ${digest} has ${stored} bytes, not ${sizeBytes}`)
+          else if (actual !== digest) faults.push(`what it has as blob ${digest} has the digest ${actual}`)
+          else return { digest, sizeBytes, leaves: await hash.leaves(), uploadId: id }
+        } finally {
+          hash.end()
+        }
         await end(id)
       }
       throw new BadImage(faults[0] ?? `it lacks ${digest}`)

@@ -1,10 +1,14 @@
 // What every staging of uploads does.
 
+import { randomBytes } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { nodeHasher } from '../../origin/upload/node-hasher.ts'
+import { startBlobHash } from '../../shared/ipfs/blob-hash.ts'
 import { blobKey } from '../../shared/layout/keys.ts'
 import type { BucketReader } from '../../shared/ports/bucket.ts'
 import type { Uploads } from '../../shared/ports/uploads.ts'
 import { digestFrom } from '../../shared/protocol/digest.ts'
+import { hashUpload } from '../../shared/registry/hash-upload.ts'
 import { eventually } from '../support/stack.ts'
 
 const wait = { signal: new AbortController().signal }
@@ -77,6 +81,22 @@ export function uploadsContract(adapter: string, make: () => Promise<UploadsUnde
       expect(await uploads.append('u1', size, streamOf(...large), count, wait)).toBe(4_505_001)
       expect(seen).toBe(4_505_001)
       expect(await textOf(await uploads.read('u1', undefined, wait))).toBe(tiny.join('') + large.join(''))
+    })
+
+    test.each([0, 1_000_000, 5_000_003])('%i bytes are hashed while they are added', async (sizeBytes) => {
+      await uploads.create('u1', wait)
+      const bytes = new Uint8Array(randomBytes(sizeBytes))
+      const hash = hashUpload({ uploads, hasher: nodeHasher }, 'u1', 'sha256', true)
+      const [there, halfBytes] = [startBlobHash(nodeHasher, 'sha256', true), sizeBytes >> 1]
+      for (const part of [bytes.subarray(0, halfBytes), bytes.subarray(halfBytes)]) {
+        const before = (await uploads.size('u1', wait)) ?? 0
+        const body = ReadableStream.from(part.byteLength === 0 ? [] : [part])
+        await uploads.append('u1', before, body, (chunk) => hash.update(chunk), wait)
+        there.update(part)
+        expect(await hash.digest()).toBe(await there.digest())
+      }
+      expect(await hash.leaves()).toEqual(await there.leaves())
+      hash.end()
     })
 
     test('what arrived before a stream broke stays, and the error goes on', async () => {

@@ -4,11 +4,13 @@ import { afterEach } from 'vitest'
 import { createFsBucket } from '../../origin/bucket/fs-bucket.ts'
 import { systemRandom } from '../../origin/compose/system-ports.ts'
 import { createFsUploads } from '../../origin/upload/fs-uploads.ts'
+import { createHashingThreads } from '../../origin/upload/hashing-threads.ts'
 import { createMemoryBucket, type Objects } from '../support/bucket/memory-bucket.ts'
 import { createMemoryUploads } from '../support/bucket/memory-uploads.ts'
 import { temporaryFolder } from '../support/stack.ts'
 import { uploadsContract } from './uploads.contract.ts'
 
+const threads = createHashingThreads()
 const endings: (() => Promise<void>)[] = []
 
 afterEach(async () => {
@@ -24,7 +26,7 @@ uploadsContract('a folder', async () => {
   const { path: folder, remove } = await temporaryFolder()
   endings.push(remove)
   return {
-    uploads: createFsUploads({ folder }),
+    uploads: createFsUploads({ folder, threads }),
     bucket: await createFsBucket({ folder, random: systemRandom }),
     restarted: () => createFsUploads({ folder }),
   }

@@ -12,13 +12,13 @@ import { walk } from '../../shared/protocol/walk.ts'
 import { emptyDirectory, fileVectors, imageVectors, smallFiles } from '../support/ipfs/ipfs-vectors.ts'
 
 async function shapeOf(chunks: Iterable<Uint8Array>, algorithm: DigestAlgorithm = 'sha256') {
-  const hash = startBlobHash(nodeHasher, algorithm)
+  const hash = startBlobHash(nodeHasher, algorithm, true)
   let sizeBytes = 0
   for (const chunk of chunks) {
     hash.update(chunk)
     sizeBytes += chunk.byteLength
   }
-  return shapeOfFile(sizeBytes, hash.leaves())
+  return shapeOfFile(sizeBytes, await hash.leaves())
 }
 
 describe.each([64 * 1024, 1_000_003, 3 * 1024 * 1024])('a file that comes in chunks of %i bytes', (chunkBytes) => {

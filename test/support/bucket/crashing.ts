@@ -55,6 +55,7 @@ export function crashing(bucket: Bucket, uploads: Uploads, crashAt: number | und
       write: (key, ...rest) => step(`write ${key}`, () => bucket.write(key, ...rest)),
     },
     uploads: {
+      hash: uploads.hash,
       size: (...args) => read(() => uploads.size(...args)),
       read: (...args) => read(() => uploads.read(...args)),
       list: (...args) => uploads.list(...args),

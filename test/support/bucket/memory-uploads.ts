@@ -47,6 +47,7 @@ export function createMemoryUploads(objects: Objects, now: () => number = () => 
         signal.removeEventListener('abort', stop)
       }
     },
+    hash: undefined,
     async read(id, range, { signal }) {
       signal.throwIfAborted()
       const staged = joined(id)
