@@ -1,6 +1,7 @@
 // A request's body as a web stream.
 
 import type { IncomingMessage } from 'node:http'
+import { ownChunks } from '../upload/spent-chunks.ts'
 
 /** Bytes that wait for their reader before the connection is paused. */
 const waitingBytes = 256 * 1024
@@ -11,7 +12,7 @@ const waitingBytes = 256 * 1024
  */
 export function requestBody(incoming: IncomingMessage): ReadableStream<Uint8Array> {
   let stop = () => {}
-  return new ReadableStream<Uint8Array>(
+  const body = new ReadableStream<Uint8Array>(
     {
       start(controller) {
         const onData = (chunk: Uint8Array) => {
@@ -43,4 +44,6 @@ export function requestBody(incoming: IncomingMessage): ReadableStream<Uint8Arra
     },
     new ByteLengthQueuingStrategy({ highWaterMark: waitingBytes }),
   )
+  // The parser makes a new buffer for each.
+  return ownChunks(body)
 }

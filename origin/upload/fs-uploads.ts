@@ -12,6 +12,7 @@ import { closeSoon } from '../bucket/synced-files.ts'
 import { asUpstream } from '../bucket/fs-bucket.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 import type { HashingThreads } from './hashing-threads.ts'
+import { freeChunk } from './spent-chunks.ts'
 
 /** Bytes gathered before they are written: the network gives 64 KiB at a time, and a write costs a round to a thread. */
 const batchBytes = 512 * 1024
@@ -167,7 +168,10 @@ async function appendAll(
     if (bytesWritten !== length)
       throw asUpstream(Object.assign(new Error('the disk took only a part'), { syscall: 'writev' }))
     size += length
-    for (const chunk of chunks) await onStored(chunk)
+    for (const chunk of chunks) {
+      await onStored(chunk)
+      freeChunk(body, chunk)
+    }
     if (size - syncedTo >= syncEveryBytes && syncing === undefined) {
       syncing = sync(size)
       // Its failure is seen at the end; until then nobody else waits for it.

@@ -22,9 +22,9 @@ export interface Uploads {
 
   /**
    * Adds a stream at the end, which is `offset`, and returns the new size. What arrived before the stream broke or the
-   * signal was aborted stays staged. `onStored` sees every stored byte once, in order;
-   * a promise that it returns is waited for, and then the bytes may be reused. Rejects with `takenOver` where another
-   * process has put bytes there.
+   * signal was aborted stays staged. `onStored` sees every stored byte once, in order; a promise that it returns is waited
+   * for, and then the bytes are not to be looked at any more. Rejects with `takenOver` where another process has put bytes
+   * there.
    */
   append(
     id: string,
