@@ -3,13 +3,14 @@
 import type { FileHandle } from 'node:fs/promises'
 import type { Key } from '../../shared/layout/keys.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
+import { ownChunks } from '../http/spent-chunks.ts'
 
 /** Bytes a read; smaller ones halve the speed, larger ones only hold more memory. */
 const chunkBytes = 1024 * 1024
 
 /**
  * The bytes from `start` to `end`, both included, read as the consumer asks for them and never ahead. Closes the file
- * at the end, on error and on cancel.
+ * at the end, on error and on cancel. Nobody else has its chunks.
  * @param key of the file, for messages
  */
 export function fileStream(
@@ -19,7 +20,7 @@ export function fileStream(
   key: Key,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   let position = start
-  return new ReadableStream<Uint8Array<ArrayBuffer>>(
+  const stream = new ReadableStream<Uint8Array<ArrayBuffer>>(
     {
       async pull(controller) {
         try {
@@ -42,4 +43,5 @@ export function fileStream(
     },
     { highWaterMark: 0 },
   )
+  return ownChunks(stream)
 }

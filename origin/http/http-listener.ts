@@ -1,6 +1,7 @@
 // An HTTP listener that can be drained.
 
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { AddressInfo, Socket } from 'node:net'
 import { createServer, type Server, type ServerOptions } from 'node:http'
 import { createServer as createTlsServer, Server as TlsServer } from 'node:https'
@@ -13,11 +14,11 @@ import type { Log } from '../../shared/ports/log.ts'
 import type { IpNetwork } from '../../shared/protocol/ip-address.ts'
 import type { Traffic } from '../metrics/traffic.ts'
 import { type ConnectionLimit, limitConnections } from './connection-limit.ts'
-import { cutWhereBroken } from './cut-where-broken.ts'
 import type { ListenAddress } from '../config/schema.ts'
 import { type CertificatePair, leastTlsVersion } from '../tls/certificate-pair.ts'
 import type { FollowedCertificate } from '../tls/followed-certificate.ts'
 import { requestBody } from './request-body.ts'
+import { sendStream } from './send-stream.ts'
 import { outsideApp, refuseMalformed, severalHosts, tooManyHeaders } from './malformed-requests.ts'
 
 export interface HttpListener {
@@ -65,9 +66,9 @@ export async function listenHttp(options: {
       discardRest(bindings)
       const streamed = streamedAnswer(response)
       if (streamed === undefined) return response
-      const { status, headers, body } = streamed
-      const to = { outgoing: bindings.outgoing, log: options.log, id: headers['X-Request-Id'] }
-      return new Response(cutWhereBroken(body, to), { status, headers })
+      const { outgoing } = bindings
+      await sendStream(streamed, { outgoing, log: options.log, id: streamed.headers['X-Request-Id'] })
+      return RESPONSE_ALREADY_SENT
     },
     { errorHandler: outsideApp },
   )

@@ -1,7 +1,7 @@
 // A request's body as a web stream.
 
 import type { IncomingMessage } from 'node:http'
-import { ownChunks } from '../upload/spent-chunks.ts'
+import { ownChunks } from './spent-chunks.ts'
 
 /** Bytes that wait for their reader before the connection is paused. */
 const waitingBytes = 256 * 1024

@@ -12,7 +12,7 @@ import { closeSoon } from '../bucket/synced-files.ts'
 import { asUpstream } from '../bucket/fs-bucket.ts'
 import { UpstreamError } from '../../shared/protocol/errors.ts'
 import type { HashingThreads } from './hashing-threads.ts'
-import { freeChunk } from './spent-chunks.ts'
+import { freeChunk } from '../http/spent-chunks.ts'
 
 /** Bytes gathered before they are written: the network gives 64 KiB at a time, and a write costs a round to a thread. */
 const batchBytes = 512 * 1024

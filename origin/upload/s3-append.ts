@@ -3,7 +3,7 @@
 import type { Wait } from '../../shared/ports/bucket.ts'
 import type { S3Connection } from '../bucket/s3-connection.ts'
 import { GatheredPiece, type Piece, storePiece, type StorePieceOptions } from './s3-piece.ts'
-import { freeChunk } from './spent-chunks.ts'
+import { freeChunk } from '../http/spent-chunks.ts'
 import type { UploadMemory } from './upload-memory.ts'
 
 export interface AppendTo extends StorePieceOptions {

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { requestBody } from '../../origin/http/request-body.ts'
 import { createFsUploads } from '../../origin/upload/fs-uploads.ts'
-import { freeChunk, ownChunks } from '../../origin/upload/spent-chunks.ts'
+import { freeChunk, ownChunks } from '../../origin/http/spent-chunks.ts'
 import { unhurried } from '../../shared/concurrency/unhurried.ts'
 import { temporaryFolder } from '../support/stack.ts'
 

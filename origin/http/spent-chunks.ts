@@ -1,10 +1,10 @@
-// Memory of a body's chunks that is given back when they are stored. Left to V8 it counts as in use until the next
+// Memory of a body's chunks that is given back when they are stored or sent. Left to V8 it counts as in use until the next
 // collection, and for each 64 MiB that passed through V8 collects all of its memory, which has nothing to do with it.
 
 const owned = new WeakSet<ReadableStream<Uint8Array>>()
 
 /** Nobody but whoever reads the stream has its chunks, or the memory that they lie in. */
-export function ownChunks(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+export function ownChunks<Body extends ReadableStream<Uint8Array>>(body: Body): Body {
   owned.add(body)
   return body
 }
