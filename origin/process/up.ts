@@ -93,16 +93,9 @@ function listenAddress(url: string): string {
   return `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`
 }
 
-/**
- * MiB that are in use before V8 collects all of its memory for the first time. What passes through counts as in use until
- * the young part is collected, which is cheap and suffices; with the small value that V8 begins with, a layer of 200 MB
- * causes eleven full collections, a third of the CPU that its push takes.
- */
-const nodeFlags = ['--initial-old-space-size=128']
-
 /** The same program under another verb, in a process group of its own, so that Ctrl-C reaches only the supervisor, which stops the parts in order. */
 function startPart(part: Part, environment: Record<string, string | undefined>): StartedPart {
-  const child = spawn(process.execPath, [...nodeFlags, process.argv[1] ?? '', part], {
+  const child = spawn(process.execPath, [process.argv[1] ?? '', part], {
     env: environment,
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

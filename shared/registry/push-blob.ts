@@ -207,13 +207,15 @@ export function createPushBlob(deps: PushBlobDeps): PushBlob {
           )
         }
         const leaves = withLeaves ? await hash.leaves() : undefined
-        await uploads.publish(id, blobKey(digest), sizeBytes, turn).catch(async (error: unknown) => {
+        const publishing = uploads.publish(id, blobKey(digest), sizeBytes, turn).catch(async (error: unknown) => {
           // Another origin may have ended what was not asked for: that is its own answer.
           if (seen !== undefined) await sizeOf(owner, id, turn)
           throw error
         })
+        // True of these bytes whoever publishes them.
+        const recording = leaves && writeLeaves(bucket, digest, sizeBytes, () => leaves, unhurried)
+        await Promise.all([publishing, recording])
         // The session is over: what interrupted us now would find nothing to go on with.
-        if (leaves !== undefined) await writeLeaves(bucket, digest, sizeBytes, () => leaves, unhurried)
         await linkBlob(bucket, owner.name, digest, unhurried)
         publisher?.blobPushed(owner.name, digest, sizeBytes, arriving)
       } finally {
