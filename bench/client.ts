@@ -27,9 +27,9 @@ export function makeBenchImage(folder: string, form: ImageForm, seed: string): P
 }
 
 /**
- * skopeo hashes what it sends; 1.9 sends blob after blob, with a connection for each request, so that half of a push is its
- * own work. crane believes the layout, sends several blobs at once and keeps its connections: nearly all of a push is the
- * registry.
+ * skopeo hashes what it sends, blob after blob; 1.9 without the processor's instructions for it and with a connection for
+ * each request, so that half of a push is its own work. crane believes the layout, sends several blobs at once and keeps
+ * its connections: nearly all of a push is the registry.
  */
 export type PushClient = 'skopeo' | 'crane'
 

@@ -38,7 +38,7 @@ export const ipfs: Measure = {
   name: 'ipfs',
   about:
     'skopeo and crane push a new image: to Mirrorball with the embedded node and without IPFS; and to Mirrorball and Disco that each keep images in a Kubo of their own. ' +
-    'skopeo hashes every byte itself and sends blob after blob, with a connection for each request; crane sends what it finds, several blobs at once. ' +
+    'skopeo hashes every byte itself and sends blob after blob; crane sends what it finds, several blobs at once. The more of a push is the client’s own work, the nearer are ratios to 1: of skopeo 1.9 it is half. ' +
     'Then wrk asks both for one manifest by tag, 32 connections. Kubo and Disco are measured where they are installed (DISCO_BIN).',
   async run(options) {
     const { folder, disco } = options
