@@ -50,13 +50,19 @@ export function createHashingThreads(): HashingThreads {
       const beginning = startBlobHash(nodeHasher, file.algorithm, file.withLeaves)
       const id = (lastId += 1)
       let thread: Thread | undefined
+      let isEnded = false
       let [sizeBytes, sentBytes] = [0, 0]
       let asked: Promise<Hashes> | undefined
-      const ask = (from: Thread) => (asked ??= from.ask({ id, file, sizeBytes, isAsked: true }))
+      /** Undefined where no thread was needed. */
+      const ask = async () => {
+        if (isEnded) throw new UpstreamError('bucket', 'nobody follows this upload any more')
+        return thread && (asked ??= thread.ask({ id, file, sizeBytes, isAsked: true }))
+      }
 
       return {
         algorithm: file.algorithm,
         update(chunk) {
+          if (isEnded) return
           asked = undefined
           sizeBytes += chunk.byteLength
           if (sizeBytes <= leafBytes) return beginning.update(chunk)
@@ -68,14 +74,17 @@ export function createHashingThreads(): HashingThreads {
           sentBytes = sizeBytes
           thread.post({ id, file, sizeBytes, isAsked: false })
         },
-        digest: async () => (thread === undefined ? beginning.digest() : (await ask(thread)).digest),
-        leaves: async () =>
-          thread === undefined || !file.withLeaves ? beginning.leaves() : (await ask(thread)).leaves,
+        digest: async () => (await ask())?.digest ?? beginning.digest(),
+        async leaves() {
+          const told = await ask()
+          return told === undefined || !file.withLeaves ? beginning.leaves() : told.leaves
+        },
         end() {
+          if (isEnded) return
+          isEnded = true
           if (thread === undefined) return
           thread.files -= 1
           thread.post({ id, file: undefined })
-          thread = undefined
         },
       }
     },

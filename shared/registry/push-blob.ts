@@ -86,7 +86,7 @@ export interface PushBlobDeps {
 export function createPushBlob(deps: PushBlobDeps): PushBlob {
   const { bucket, uploads, hasher, random, publisher } = deps
   const withLeaves = publisher !== undefined
-  // What is evicted instead of forgotten ends its copy to IPFS by itself, as nothing comes any more.
+  // Its copy to IPFS ends by itself, as nothing comes any more.
   const endEvicted = ({ hash }: Running, _id: string, reason: string) => {
     if (reason === 'evict') hash.end()
   }

@@ -94,6 +94,16 @@ test('leaves that nobody wanted are not hashed', async () => {
   followed.end()
 })
 
+test('nothing is told of a file that nobody follows any more', async () => {
+  const path = join(folder.path, 'ended')
+  const followed = threads.follow({ path, algorithm: 'sha256', withLeaves: true })
+  await add(path, randomBytes(3 * mib), followed)
+  followed.end()
+  await add(path, randomBytes(mib), followed)
+  await expect(followed.digest()).rejects.toThrow('nobody follows')
+  await expect(followed.leaves()).rejects.toThrow('nobody follows')
+})
+
 test('a file that was cut short, or is gone, has no digest, and others have theirs', async () => {
   const [cut, gone] = [join(folder.path, 'cut'), join(folder.path, 'gone')]
   const bytes = randomBytes(3 * mib)
