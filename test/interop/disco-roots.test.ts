@@ -69,7 +69,7 @@ describe.skipIf(missing !== undefined)(`images of Forta's Disco (${missing ?? 'r
     await theirs.stop()
   })
 
-  describe.each(names)('that %s pushed and pulls', (client) => {
+  describe.each(names)('that %s pulls', (client) => {
     describe.each([
       ['its Kubo', 'originUrl'],
       ['its Kubo', 'edgeUrl'],
@@ -79,7 +79,8 @@ describe.skipIf(missing !== undefined)(`images of Forta's Disco (${missing ?? 'r
       test('whole, with the same digest', async () => {
         const seed = `${client} ${through} ${face}`.replaceAll(' ', '-')
         const image = await makeImage(join(folder.path, seed), seed, layerSizes)
-        const push = () => clients[client].push(image, `${referenceAt(theirs.disco.url, 'pushed')}:latest`)
+        // One blob after another: of several at once, as crane sends them, Disco loses some.
+        const push = () => clients.skopeo.push(image, `${referenceAt(theirs.disco.url, 'pushed')}:latest`)
         const { root, digest } = await madeBy(push, theirs)
         const base = ours.get(through)?.[face] ?? ''
         for (const reference of [`${root}:latest`, `${root}@${digest}`, `${digest.slice('sha256:'.length)}:${root}`]) {
