@@ -8,6 +8,7 @@ import { createHashingThreads } from '../../origin/upload/hashing-threads.ts'
 import { nodeHasher } from '../../origin/upload/node-hasher.ts'
 import { startBlobHash } from '../../shared/ipfs/blob-hash.ts'
 import type { BlobHash } from '../../shared/ports/hasher.ts'
+import type { DigestAlgorithm } from '../../shared/protocol/digest.ts'
 import { temporaryFolder } from '../support/stack.ts'
 
 const mib = 1024 * 1024
@@ -19,6 +20,11 @@ beforeAll(async () => {
 })
 
 afterAll(() => folder.remove())
+
+/** The hash of a file by a thread, and the one that it should be. */
+function bothWays(path: string, algorithm: DigestAlgorithm = 'sha256', withLeaves = true): [BlobHash, BlobHash] {
+  return [threads.follow({ path, algorithm, withLeaves }), startBlobHash(nodeHasher, algorithm, withLeaves)]
+}
 
 /** Adds bytes to a file, and tells of them in chunks like those of a connection. */
 async function add(path: string, bytes: Uint8Array, ...hashes: BlobHash[]): Promise<void> {
@@ -42,10 +48,7 @@ test.each([
   ['sha256', 17 * mib + 5],
 ] as const)('%s of a file of %i bytes', async (algorithm, sizeBytes) => {
   const path = join(folder.path, `${algorithm}-${sizeBytes}`)
-  const [followed, expected] = [
-    threads.follow({ path, algorithm, withLeaves: true }),
-    startBlobHash(nodeHasher, algorithm, true),
-  ]
+  const [followed, expected] = bothWays(path, algorithm)
   await add(path, randomBytes(sizeBytes), followed, expected)
   expect(await results(followed)).toEqual(await results(expected))
   followed.end()
@@ -53,10 +56,7 @@ test.each([
 
 test('a file may grow on after it was asked for', async () => {
   const path = join(folder.path, 'growing')
-  const [followed, expected] = [
-    threads.follow({ path, algorithm: 'sha256', withLeaves: true }),
-    startBlobHash(nodeHasher, 'sha256', true),
-  ]
+  const [followed, expected] = bothWays(path)
   for (const sizeBytes of [100, mib, 3 * mib, 5, 2 * mib]) {
     await add(path, randomBytes(sizeBytes), followed, expected)
     expect(await results(followed)).toEqual(await results(expected))
@@ -71,10 +71,7 @@ test('many files at once are told apart', async () => {
   }))
   await Promise.all(
     files.map(async ({ path, bytes }) => {
-      const [followed, expected] = [
-        threads.follow({ path, algorithm: 'sha256', withLeaves: true }),
-        startBlobHash(nodeHasher, 'sha256', true),
-      ]
+      const [followed, expected] = bothWays(path)
       await add(path, bytes, followed, expected)
       expect(await results(followed)).toEqual(await results(expected))
       followed.end()
@@ -84,10 +81,7 @@ test('many files at once are told apart', async () => {
 
 test('leaves that nobody wanted are not hashed', async () => {
   const path = join(folder.path, 'without-leaves')
-  const [followed, expected] = [
-    threads.follow({ path, algorithm: 'sha256', withLeaves: false }),
-    startBlobHash(nodeHasher, 'sha256', false),
-  ]
+  const [followed, expected] = bothWays(path, 'sha256', false)
   await add(path, randomBytes(3 * mib), followed, expected)
   expect(await followed.digest()).toBe(await expected.digest())
   await expect(followed.leaves()).rejects.toThrow('not hashed')
